@@ -1,0 +1,234 @@
+"""The canonical form: what every wire is read into and written from. Frozen, ordered, without I/O.
+
+A front wire parses its request into `Request`, an upstream wire renders that; the answer travels back as a
+`Reply` (plain) or as a sequence of `Event`s (streamed). Parts keep their order, because flattening is a
+choice of the writer. `ToolCall.arguments` is JSON text, as streams deliver it.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from models.catalog import Model, Price
+from models.usage import Usage
+
+WireName = Literal["openai_chat", "openai_responses", "anthropic_messages"]
+StopReason = Literal["end", "length", "tool_calls", "stop_sequence", "content_filter", "paused"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the canonical types."""
+
+
+# --- what a message holds -------------------------------------------------------------------------------
+
+
+class Text(Struct, tag="text"):
+    text: str
+
+
+class Image(Struct, tag="image"):
+    """Either `url` (http or https, fetched by the upstream, never by us) or `media_type` and base64 `content`."""
+
+    url: str | None = None
+    media_type: str | None = None
+    content: str | None = None
+    detail: str | None = None
+
+
+class Document(Struct, tag="document"):
+    media_type: str
+    content: str
+    title: str | None = None
+
+
+class Reasoning(Struct, tag="reasoning"):
+    """A model's thinking. `signature` is the vendor's opaque proof and travels untouched; `vendor` issued it."""
+
+    text: str = ""
+    signature: str | None = None
+    redacted: str | None = None
+    vendor: str = ""
+
+
+class Refusal(Struct, tag="refusal"):
+    text: str
+
+
+class ToolCall(Struct, tag="tool_call"):
+    id: str
+    name: str
+    arguments: str
+
+
+class ToolResult(Struct, tag="tool_result"):
+    call_id: str
+    parts: tuple[Text | Image | Document, ...] = ()
+    is_error: bool = False
+
+
+Part = Text | Image | Document | Reasoning | Refusal | ToolCall | ToolResult
+
+
+class Message(Struct):
+    """One turn. `system` messages may stand anywhere; a wire that knows no late ones says what it does with them.
+
+    `path` is the client's own name for it (`messages[3]`), for errors that a target raises later.
+    """
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+    path: str = "messages"
+
+
+# --- a request ------------------------------------------------------------------------------------------
+
+
+class Tool(Struct):
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, object] | None = None
+    is_strict: bool = False
+
+
+class ToolChoice(Struct):
+    """`named` carries `name`; `none`, `auto` and `required` do not."""
+
+    mode: Literal["none", "auto", "required", "named"]
+    name: str | None = None
+
+
+class Request(Struct):
+    """One generation in canonical form. `None` means: the client did not say, the target's default holds.
+
+    `max_output_tokens` is the client's own bound (`max_output_param` is what he called it). What a target
+    cannot express it refuses by the client's parameter name in `render_request`.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    is_stream: bool = False
+    max_output_tokens: int | None = None
+    max_output_param: str = "max_completion_tokens"
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    effort: Effort | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class Envelope(Struct):
+    """What peek reads of a body: the fields the gateway itself decides by, and all values still raw, in order.
+
+    `output_tokens` is the client's own bound on output, `output_param` the name he used for it. `prompt_tokens`
+    is an upper estimate made from sizes alone (there is no tokenizer here).
+    """
+
+    model: str
+    is_stream: bool
+    wants_usage: bool
+    output_tokens: int | None
+    output_param: str
+    prompt_tokens: int
+    fields: Mapping[str, msgspec.Raw]
+
+
+class Target(Struct):
+    """Where a request may be sent: one entry of the catalog, resolved for the client's wire."""
+
+    provider: str
+    upstream_model: str
+    wire: WireName
+    model: Model
+    price: Price
+
+
+# --- an answer ------------------------------------------------------------------------------------------
+
+
+class Reply(Struct):
+    """A whole answer. `parts` are Text, Reasoning, Refusal and ToolCall, in order."""
+
+    parts: tuple[Part, ...]
+    stop: StopReason
+    usage: Usage | None
+    upstream_id: str = ""
+
+
+class Started(Struct, tag="started"):
+    upstream_id: str = ""
+    usage: Usage | None = None
+
+
+class PartStarted(Struct, tag="part_started"):
+    """`index` counts parts of this answer from 0. `id` and `name` are set for a tool call."""
+
+    index: int
+    kind: Literal["text", "tool_call", "reasoning", "refusal"]
+    id: str | None = None
+    name: str | None = None
+
+
+class TextDelta(Struct, tag="text_delta"):
+    """More text of a text or refusal part."""
+
+    index: int
+    text: str
+
+
+class ArgumentsDelta(Struct, tag="arguments_delta"):
+    index: int
+    fragment: str
+
+
+class ReasoningDelta(Struct, tag="reasoning_delta"):
+    index: int
+    text: str
+
+
+class SignatureDelta(Struct, tag="signature_delta"):
+    """Replaces what was there; signatures are never appended to."""
+
+    index: int
+    signature: str
+
+
+class PartEnded(Struct, tag="part_ended"):
+    index: int
+
+
+class Heartbeat(Struct, tag="heartbeat"):
+    """The upstream said that it lives; a writer makes a comment line of it."""
+
+
+class Finished(Struct, tag="finished"):
+    stop: StopReason
+    usage: Usage | None
+
+
+class Failed(Struct, tag="failed"):
+    """The upstream reported an error inside the stream. `kind` is a `errors.Kind`; nothing follows it."""
+
+    kind: str
+    message: str
+    param: str | None = None
+    retry_after: int | None = None
+
+
+Event = (
+    Started
+    | PartStarted
+    | TextDelta
+    | ArgumentsDelta
+    | ReasoningDelta
+    | SignatureDelta
+    | PartEnded
+    | Heartbeat
+    | Finished
+    | Failed
+)
