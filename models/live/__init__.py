@@ -112,6 +112,10 @@ class Live(Protocol):
     async def settle(self, lease: Lease, total_tokens: int) -> None:
         """End the reservation and count what was used, in the month of admission. A second call changes nothing."""
 
+    async def release(self, lease: Lease) -> None:
+        """Undo a claim as though it had never been made, its hourly slot included: for a request that the gateway
+        itself refuses after all. Without effect on a lease that is settled or released."""
+
     async def standing(self, account_id: int, key_id: int | None, limits: Limits) -> tuple[Standing, Standing]:
         """Requests and tokens as they stand; for an account alone (`key_id` None) the account's layer."""
 
