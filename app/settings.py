@@ -1,8 +1,8 @@
 """Every option of Starscoo, read from the environment and from `.env` in the working directory.
 
-The environment wins. An option's description says what it is, its unit, and why the default is what it is; the
-table in README.md is made of it and a test keeps both equal. An empty value counts as absent. A wrong value stops
-the start with one line that names the variable; what may hold a secret is never repeated in it.
+The environment wins. An option's description says what it is, its unit, and why the default is what it is;
+the table in README.md is made of it and a test keeps both equal. An empty value counts as absent. A wrong
+value stops the start with one line that names the variable; what may hold a secret is never repeated in it.
 """
 
 import ipaddress
@@ -93,6 +93,17 @@ def _networks(value: object) -> object:
 WebAddress = Annotated[
     str, AfterValidator(_web_address), Allowed("an address such as https://api.example.com/v1")
 ]
+Origin = Annotated[
+    str,
+    AfterValidator(_origin),
+    Allowed("http:// or https:// with a host and no path, such as https://llm.example.com"),
+]
+RedisUrl = Annotated[
+    str,
+    AfterValidator(_redis_url),
+    Allowed("redis://host:6379/0, rediss:// or unix://", is_private=True),
+]
+ExistingFile = Annotated[Path, AfterValidator(_existing_file), Allowed("the path of a TOML file")]
 Credential = Annotated[
     SecretStr, AfterValidator(_credential), Allowed("a key as the provider shows it", is_private=True)
 ]
@@ -123,11 +134,7 @@ class Settings(BaseSettings):
         le=65535,
         description="Port to listen on. Above 1024, so no special rights are needed.",
     )
-    public_url: Annotated[
-        str | None,
-        AfterValidator(lambda url: None if url is None else _origin(url)),
-        Allowed("http:// or https:// with a host and no path, such as https://llm.example.com"),
-    ] = Field(
+    public_url: Origin | None = Field(
         default=None,
         description="Address under which people reach this server: shown in samples and reset links, and "
         "the only origin whose forms are accepted. Unset: the address each request came to.",
@@ -158,21 +165,13 @@ class Settings(BaseSettings):
         description="SQLite only. `full`: an answered request survives a power loss. `normal`: it "
         "survives a crash of the process, and is faster. The ledger is money, so `full`.",
     )
-    redis_url: Annotated[
-        str | None,
-        AfterValidator(lambda url: None if url is None else _redis_url(url)),
-        Allowed("redis://host:6379/0, rediss:// or unix://", is_private=True),
-    ] = Field(
+    redis_url: RedisUrl | None = Field(
         default=None,
         repr=False,
         description="Redis that holds the counters of the limits for several processes. Unset: they are "
         "held in memory, which is exact for one process.",
     )
-    catalog: Annotated[
-        Path | None,
-        AfterValidator(lambda path: None if path is None else _existing_file(path)),
-        Allowed("the path of a TOML file"),
-    ] = Field(
+    catalog: ExistingFile | None = Field(
         default=None,
         description="File that lists the models, their upstream ids and prices. Unset: "
         "`assets/catalog.toml`, the five models that come with Starscoo.",
@@ -287,7 +286,7 @@ def _name_of(location: str) -> str:
 
 
 def _allowed(field: Any) -> Allowed:
-    """An optional credential carries its marks one level deeper, inside the union."""
+    """An optional value carries its marks one level deeper, inside the union."""
     marks = list(field.metadata)
     for part in getattr(field.annotation, "__args__", ()):
         marks += getattr(part, "__metadata__", ())
