@@ -1,0 +1,48 @@
+# Everything happens in .venv, made from the hash-locked requirements with nothing but python3 and make.
+# A file in .venv marks what stands, so a second run starts at once.
+BIN := .venv/bin
+RUN := .venv/.ready
+DEV := .venv/.ready-dev
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint lock
+
+help:
+	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
+	@echo "make demo    start it with a sandbox upstream, two accounts and 30 days of usage"
+	@echo "make test    run all tests; ARGS='tests/api -k stream' runs some"
+	@echo "make lint    ruff check, ruff format --check, mypy"
+	@echo "make lock    write the hash-locked requirements anew (needs uv)"
+
+run: $(RUN)
+	@if [ -n "$$OPENAI_API_KEY$$ANTHROPIC_API_KEY" ] \
+	|| grep -qsE '^ *(export +)?(OPENAI|ANTHROPIC)_API_KEY *= *["'\'']?[^"'\'' #]' .env; \
+	then exec $(BIN)/python -m app serve; \
+	else exec $(BIN)/python -m app demo; fi
+
+demo: $(RUN)
+	@exec $(BIN)/python -m app demo
+
+test: $(DEV)
+	@sh .ci/packages.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV)
+	@echo "  ruff check"; $(BIN)/ruff check .
+	@echo "  ruff format --check"; $(BIN)/ruff format --check .
+	@echo "  mypy"; $(BIN)/python -m mypy
+
+# uv writes no index addresses into the locks; the two extras are the build back end and the tests' tools.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" pyproject.toml --extra build
+lock:
+	@uv --version >/dev/null 2>&1 || { echo "starscoo: make lock needs uv" >&2; exit 1; }
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev -o requirements-dev.lock
+
+$(RUN): requirements.lock pyproject.toml
+	@sh .ci/venv.sh requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml
+	@sh .ci/venv.sh requirements-dev.lock
+	@touch $@ $(RUN)
