@@ -73,7 +73,8 @@ assert set(KINDS) == set(get_args(Kind))
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Which limit refused a request: what the refusal's row and the Limits page tell. Counts at the decision."""
+    """Which limit refused a request: what the refusal's row and the Limits page tell. Counts at the
+    decision."""
 
     limit: Literal["hourly_requests", "monthly_tokens"]
     layer: Literal["key", "account"]

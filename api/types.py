@@ -30,7 +30,8 @@ class Text(Struct, tag="text"):
 
 
 class Image(Struct, tag="image"):
-    """Either `url` (http or https, fetched by the upstream, never by us) or `media_type` and base64 `content`."""
+    """Either `url` (http or https, fetched by the upstream, never by us) or `media_type` and base64
+    `content`."""
 
     url: str | None = None
     media_type: str | None = None
@@ -45,7 +46,8 @@ class Document(Struct, tag="document"):
 
 
 class Reasoning(Struct, tag="reasoning"):
-    """A model's thinking. `signature` is the vendor's opaque proof and travels untouched; `vendor` issued it."""
+    """A model's thinking. `signature` is the vendor's opaque proof and travels untouched; `vendor` issued
+    it."""
 
     text: str = ""
     signature: str | None = None
@@ -73,7 +75,8 @@ Part = Text | Image | Document | Reasoning | Refusal | ToolCall | ToolResult
 
 
 class Message(Struct):
-    """One turn. `system` messages may stand anywhere; a wire that knows no late ones says what it does with them.
+    """One turn. `system` messages may stand anywhere; a wire that knows no late ones says what it does with
+    them.
 
     `path` is the client's own name for it (`messages[3]`), for errors that a target raises later.
     """
@@ -123,10 +126,11 @@ class Request(Struct):
 
 
 class Envelope(Struct):
-    """What peek reads of a body: the fields the gateway itself decides by, and all values still raw, in order.
+    """What peek reads of a body: the fields the gateway itself decides by, and all values still raw, in
+    order.
 
-    `output_tokens` is the client's own bound on output, `output_param` the name he used for it. `prompt_tokens`
-    is an upper estimate made from sizes alone (there is no tokenizer here).
+    `output_tokens` is the client's own bound on output, `output_param` the name he used for it.
+    `prompt_tokens` is an upper estimate made from sizes alone (there is no tokenizer here).
     """
 
     model: str

@@ -1,0 +1,349 @@
+"""The life of one request, steps 7 to 9: send, relay, settle.
+
+An Exchange runs in a task of its own, which a vanished client cannot cancel: the request's task only watches
+for the client, and when he leaves, the upstream call is cut and the row settled. The open row is committed
+before the first byte (its commit overlaps the upstream call), the final row before the last: a client never
+sees a finished answer that is not in the ledger. After the first byte a failure is an event in the stream,
+before it a status.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from models.keys import Principal
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api import wires
+from api.client import Headers, internal_error, new_id, plain_error, start
+from api.errors import GatewayError
+from api.metering import LedgerAway, cost
+from api.providers.base import UpstreamCall, UpstreamFailure, UpstreamReply
+from api.relay import Collector, Relay, SameWire, Translated, estimated
+from api.types import Envelope, StopReason, Target, WireName
+from api.wires import BadReply
+from models.live import Lease
+from models.usage import FinalRow, OpenRow, Outcome, Usage
+
+if TYPE_CHECKING:
+    from api.pipeline import Pipeline
+
+log = logging.getLogger("starscoo.gateway")
+
+SILENCE_SECONDS: Final = 15
+LONGEST_RETRY_SECONDS: Final = 120
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+@dataclass(slots=True)
+class Work:
+    """What is known of one request so far; filled step by step."""
+
+    id: str
+    front: WireName
+    admitted_ms: int
+    model: str = ""
+    principal: Principal | None = None
+    envelope: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that may run: admitted, translated, ready to be sent."""
+
+    work: Work
+    principal: Principal
+    envelope: Envelope
+    target: Target
+    lease: Lease
+    upstream: UpstreamCall
+    headers: Headers
+
+    @property
+    def is_same_wire(self) -> bool:
+        return self.target.wire == self.work.front
+
+    @property
+    def rename(self) -> tuple[str, str] | None:
+        """Upstream id to the id that the client asked for, where they differ."""
+        upstream, asked = self.target.upstream_model, self.envelope.model
+        return None if upstream == asked else (upstream, asked)
+
+
+class Exchange(Response):
+    """A request under way. Starlette calls it as the response."""
+
+    def __init__(self, pipeline: Pipeline, call: Call) -> None:
+        self._pipeline = pipeline
+        self._call = call
+        self._relay: Relay | None = None
+        self._reply: UpstreamReply | None = None
+        self._started_ms = int(pipeline.clock() * 1000)
+        self._first_token_ms: int | None = None
+        self._has_headers = False
+        self._is_settled = False
+        self._may_leave = True
+        self._opened = pipeline.ledger.open(
+            OpenRow(
+                id=call.work.id,
+                account_id=call.principal.account_id,
+                key_id=call.principal.key_id,
+                model=call.envelope.model,
+                admitted_ms=call.work.admitted_ms,
+                is_stream=call.envelope.is_stream,
+                reserved_tokens=call.lease.reserved_tokens,
+            )
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.create_task(self._run(send), name=self._call.work.id)
+        self._pipeline.running.add(task)
+        task.add_done_callback(self._pipeline.running.discard)
+        # A server says "disconnect" also when the answer is complete; then the task has nothing left to cut.
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if self._may_leave and not task.done():
+            task.cancel()
+        await asyncio.shield(task)
+
+    async def _run(self, send: Send) -> None:
+        try:
+            await self._send_and_relay(send)
+        except asyncio.CancelledError:
+            # The client left: whatever comes now must run to its end.
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            await self._settle_rest("client_abort", 499, "client_abort")
+        except GatewayError as error:
+            await self._fail(send, error)
+        except UpstreamFailure as failure:
+            log.warning("%s: %s failed: %s", self._call.work.id, self._call.target.provider, failure)
+            await self._fail(send, upstream_failed(failure))
+        except BadReply as failure:
+            log.warning(
+                "%s: %s answered nonsense: %s", self._call.work.id, self._call.target.provider, failure
+            )
+            await self._fail(send, upstream_failed(UpstreamFailure("upstream_error", str(failure))))
+        except Exception:  # a bug must still be answered and settled
+            log.exception("%s: the gateway failed", self._call.work.id)
+            await self._fail(send, internal_error(self._call.work.id))
+        finally:
+            if self._reply is not None:
+                self._reply.close()
+
+    async def _send_and_relay(self, send: Send) -> None:
+        call = self._call
+        provider = self._pipeline.providers[call.target.provider]
+        self._reply = reply = await provider.send(call.upstream)
+        if reply.status != 200:
+            raise with_retry_after(
+                wires.upstream(call.target.wire).parse_error(reply.status, await reply.read()), reply
+            )
+        if call.envelope.is_stream:
+            await self._stream(reply, send)
+        elif call.upstream.is_stream:
+            await self._plain_from_stream(reply, send)
+        else:
+            await self._plain(reply, send)
+
+    async def _plain(self, reply: UpstreamReply, send: Send) -> None:
+        call = self._call
+        body = await reply.read()
+        front = wires.front(call.work.front)
+        if call.is_same_wire:
+            body, usage, stop = front.pass_reply(body, rename=call.rename)
+        else:
+            parsed = wires.upstream(call.target.wire).parse_reply(body)
+            usage, stop = parsed.usage, parsed.stop
+            body = front.render_reply(
+                parsed, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
+            )
+        await self._send_plain(send, body, usage, stop)
+
+    async def _plain_from_stream(self, reply: UpstreamReply, send: Send) -> None:
+        call = self._call
+        collector = Collector()
+        self._relay = relay = Translated(wires.upstream(call.target.wire).reader(), collector)
+        while chunk := await reply.next_chunk():
+            relay.feed(chunk)
+            if relay.error is not None:
+                raise relay.error
+        relay.close()
+        if not relay.is_finished:
+            raise UpstreamFailure("upstream_disconnected", "the stream ended without its end event")
+        collected = collector.reply()
+        body = wires.front(call.work.front).render_reply(
+            collected, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
+        )
+        await self._send_plain(send, body, collected.usage, collected.stop)
+
+    async def _send_plain(
+        self, send: Send, body: bytes, usage: Usage | None, stop: StopReason | None
+    ) -> None:
+        self._may_leave = False
+        if usage is None:
+            known = estimated(None, prompt_tokens=self._call.envelope.prompt_tokens, output_chars=len(body))
+            await self._settle("ok", 200, known, is_estimated=True, stop=stop)
+        else:
+            await self._settle("ok", 200, usage, stop=stop)
+        await send(start(200, b"application/json", self._call.headers, len(body)))
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, reply: UpstreamReply, send: Send) -> None:
+        self._relay = relay = self._make_relay()
+        while not relay.is_finished:
+            chunk = await self._next_chunk(reply, send)
+            out = relay.feed(chunk) if chunk else relay.close()
+            if out:
+                await self._write(send, out)
+            if relay.error is not None:
+                raise relay.error
+            if not chunk and not relay.is_finished:
+                raise UpstreamFailure("upstream_disconnected", "the stream ended without its end event")
+        self._may_leave = False
+        if relay.usage is None:
+            await self._settle_rest("ok", 200, None)
+        else:
+            await self._settle("ok", 200, relay.usage, stop=relay.stop)
+        if not self._has_headers:
+            await self._write(send, b"")
+        await send({"type": "http.response.body", "body": relay.end()})
+
+    def _make_relay(self) -> Relay:
+        call = self._call
+        front = wires.front(call.work.front)
+        if call.is_same_wire:
+            hide = not call.envelope.wants_usage
+            return SameWire(front.watcher(hide_usage=hide, rename=call.rename), front.DONE)
+        writer = front.writer(
+            id=new_id("chatcmpl-"),
+            created=self._started_ms // 1000,
+            model=call.envelope.model,
+            wants_usage=call.envelope.wants_usage,
+        )
+        return Translated(wires.upstream(call.target.wire).reader(), writer)
+
+    async def _next_chunk(self, reply: UpstreamReply, send: Send) -> bytes:
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    return await reply.next_chunk()
+            except TimeoutError:
+                await self._write(send, KEEP_ALIVE)
+
+    async def _write(self, send: Send, body: bytes) -> None:
+        if not self._has_headers:
+            await _written(self._opened)
+            self._has_headers = True
+            await send(start(200, b"text/event-stream", self._call.headers))
+        if self._first_token_ms is None and body is not KEEP_ALIVE:
+            self._first_token_ms = int(self._pipeline.clock() * 1000) - self._started_ms
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _fail(self, send: Send, error: GatewayError) -> None:
+        """Settle, then tell: as a status while nothing was sent, else as an event, and never as a finished
+        answer."""
+        self._may_leave = False
+        has_begun = self._has_headers
+        if not self._is_settled:
+            has_output = has_begun or (self._relay is not None and self._relay.output_chars > 0)
+            await self._settle_rest("cut" if has_output else "error", error.status, error.kind)
+        if has_begun:
+            body = wires.front(self._call.work.front).stream_error(error)
+            await send({"type": "http.response.body", "body": body})
+            return
+        answer = plain_error(self._call.work.front, error, self._call.headers)
+        await send({"type": "http.response.start", "status": error.status, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _settle_rest(self, outcome: Outcome, status: int, code: str | None) -> None:
+        """Settle without a final report: nothing for an upstream that never began, else an estimate,
+        marked."""
+        self._may_leave = False
+        if outcome == "error":
+            used, is_estimated = Usage(), False
+        else:
+            relay = self._relay
+            used = estimated(
+                relay.usage if relay else None,
+                prompt_tokens=self._call.envelope.prompt_tokens,
+                output_chars=relay.output_chars if relay else 0,
+            )
+            is_estimated = True
+        stop = self._relay.stop if self._relay else None
+        try:
+            await self._settle(outcome, status, used, is_estimated=is_estimated, code=code, stop=stop)
+        except GatewayError:
+            log.error("%s: its final row waits for the database", self._call.work.id)
+
+    async def _settle(
+        self,
+        outcome: Outcome,
+        status: int,
+        used: Usage,
+        *,
+        is_estimated: bool = False,
+        code: str | None = None,
+        stop: StopReason | None = None,
+    ) -> None:
+        """The lease becomes actual usage, then the final row is committed. Raises `service_unavailable`."""
+        self._is_settled = True
+        call = self._call
+        await self._pipeline.admission.settle(call.lease, used.total_tokens)
+        receipt = self._pipeline.ledger.finish(
+            FinalRow(
+                id=call.work.id,
+                account_id=call.principal.account_id,
+                key_id=call.principal.key_id,
+                model=call.envelope.model,
+                admitted_ms=call.work.admitted_ms,
+                outcome=outcome,
+                http_status=status,
+                error_code=code,
+                usage=used,
+                is_estimated=is_estimated,
+                cost_nusd=cost(used, call.target.price),
+                first_token_ms=self._first_token_ms,
+                total_ms=int(self._pipeline.clock() * 1000) - self._started_ms,
+                stop=stop,
+            )
+        )
+        await _written(receipt)
+
+
+async def _written(receipt: asyncio.Future[None]) -> None:
+    try:
+        # Shielded: the receipt is shared by all rows of its commit.
+        await asyncio.shield(receipt)
+    except LedgerAway as error:
+        raise GatewayError("service_unavailable", _AWAY, retry_after=5) from error
+
+
+_AWAY: Final = (
+    "The answer could not be entered in the ledger, so it is not delivered. Try again in a few seconds."
+)
+
+_FAILED: Final = {
+    "upstream_timeout": "The model's provider did not answer in time. Try again.",
+    "upstream_error": "The model's provider failed to answer. Try again.",
+    "upstream_disconnected": "The model's provider broke off its answer. Try again.",
+    "upstream_unavailable": "The model's provider cannot be reached by this server. Ask its operator.",
+}
+
+
+def upstream_failed(failure: UpstreamFailure) -> GatewayError:
+    """What the client is told when no answer came or it broke off; the details stay in the log."""
+    return GatewayError(failure.kind, _FAILED.get(failure.kind, _FAILED["upstream_error"]))
+
+
+def with_retry_after(error: GatewayError, reply: UpstreamReply) -> GatewayError:
+    """The upstream's own Retry-After, at most two minutes, on errors that are worth another try."""
+    asked = reply.headers.get("Retry-After", "")
+    if error.is_retryable and asked.isascii() and asked.isdigit():
+        error.retry_after = min(int(asked), LONGEST_RETRY_SECONDS)
+    elif error.kind == "upstream_overloaded" and error.retry_after is None:
+        error.retry_after = 5
+    return error

@@ -1,0 +1,119 @@
+"""The routes under /v1, plain Starlette routes of a FastAPI app: a FastAPI route costs a fifth of a
+millisecond.
+
+All errors are JSON in OpenAI's shape, also for unknown paths, wrong methods and bugs of ours; OPTIONS is
+answered without a key, so that browsers may ask first.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.client import COMMON, Headers, internal_error, new_id, plain_error
+from api.errors import GatewayError
+from api.openapi import describe
+from api.pipeline import Pipeline
+from models.catalog import Catalog, Model
+
+log = logging.getLogger("starscoo.gateway")
+
+PREFLIGHT: Final[Headers] = [
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"*, authorization"),
+    (b"access-control-max-age", b"86400"),
+]
+
+
+def create_gateway(pipeline: Pipeline, catalog: Catalog, *, version: str) -> FastAPI:
+    """The app that answers everything under /v1. Starting and stopping its parts is the caller's task."""
+    gateway = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+
+    async def chat_completions(request: Request) -> Response:
+        return await pipeline.answer(request, "openai_chat")
+
+    async def list_models(request: Request) -> Response:
+        lines = [_line(model, pipeline) for model in catalog.models.values()]
+        return await _known(request, pipeline, lambda: {"object": "list", "data": lines})
+
+    async def show_model(request: Request) -> Response:
+        name = request.path_params["name"]
+        return await _known(request, pipeline, lambda: _line(pipeline.router.model(name), pipeline))
+
+    async def openapi(request: Request) -> Response:
+        return _json(describe(version), [(b"x-request-id", new_id("req_").encode())])
+
+    gateway.add_route("/v1/chat/completions", chat_completions, methods=["POST"])
+    gateway.add_route("/v1/models", list_models, methods=["GET"])
+    gateway.add_route("/v1/models/{name:path}", show_model, methods=["GET"])
+    gateway.add_route("/v1/openapi.json", openapi, methods=["GET"])
+    gateway.add_exception_handler(HTTPException, _no_route)
+    gateway.add_exception_handler(Exception, _bug)
+    return gateway
+
+
+async def _known(request: Request, pipeline: Pipeline, draw: Callable[[], object]) -> Response:
+    """A free answer to a known key: no slot is taken, the limits stand in its headers."""
+    headers: Headers = [(b"x-request-id", new_id("req_").encode())]
+    try:
+        principal = await pipeline.authenticator.authenticate(request.headers)
+        standings = await pipeline.admission.standings(principal)
+        if standings is not None:
+            headers += pipeline.admission.headers(*standings)
+        return _json(draw(), headers)
+    except GatewayError as error:
+        return plain_error("openai_chat", error, headers)
+
+
+def _line(model: Model, pipeline: Pipeline) -> dict[str, object]:
+    """One model in OpenAI's shape, and what a chooser wants to know besides."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+        "context_window": model.context_tokens,
+        "provider": model.targets[0].provider,
+        "available": pipeline.router.is_available(model.id),
+    }
+
+
+def _json(content: object, headers: Headers) -> Response:
+    answer = Response(msgspec.json.encode(content), media_type="application/json")
+    answer.raw_headers += [*headers, *COMMON]
+    return answer
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    headers: Headers = [(b"x-request-id", new_id("req_").encode())]
+    if request.method == "OPTIONS":
+        answer = Response(status_code=204)
+        answer.raw_headers += [*headers, *COMMON, *PREFLIGHT]
+        return answer
+    path = request.scope["path"][:200]
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        refusal = GatewayError(
+            "method_not_allowed",
+            f"{request.method} is not possible on {path}. "
+            + (f"Use {allowed}." if allowed else "See /docs."),
+        )
+        headers.append((b"allow", allowed.encode()))
+    else:
+        refusal = GatewayError(
+            "not_found",
+            f"There is no {path} here. POST /v1/chat/completions and GET /v1/models are; see /docs.",
+        )
+    return plain_error("openai_chat", refusal, headers)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """What no handler foresaw; the text stays in the log."""
+    request_id = new_id("req_")
+    log.error("%s: the gateway failed", request_id, exc_info=error)
+    return plain_error("openai_chat", internal_error(request_id), [(b"x-request-id", request_id.encode())])

@@ -1,0 +1,162 @@
+"""The life of one request, steps 1 to 6: authenticate, receive, peek, route, reserve, translate.
+
+`Pipeline.answer` reads top to bottom and returns either an error or an Exchange, which sends, relays and
+settles (steps 7 to 9). What the gateway itself refuses consumes nothing: a lease is released when translation
+refuses.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from models.keys import Principal
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import wires
+from api.admission import Admission, StaleError
+from api.auth import Authenticator
+from api.client import Headers, new_id, plain_error, receive
+from api.errors import GatewayError
+from api.exchange import Call, Exchange, Work
+from api.metering import Ledger
+from api.providers.base import Provider, UpstreamCall
+from api.routing import Router
+from api.types import Envelope, Target, WireName
+from models import refusals
+from models.live import Lease
+
+STREAM_UPSTREAM_ABOVE_TOKENS: Final = 21_333
+"""A plain Messages call with a larger bound is streamed upstream: unstreamed ones run into 10-minute
+limits."""
+REFUSED_STATUSES: Final = frozenset({400, 403, 404, 413, 429})
+
+
+class Pipeline:
+    """Holds the parts; `running` are the exchanges under way, which a stopping server waits for."""
+
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator,
+        admission: Admission,
+        router: Router,
+        providers: Mapping[str, Provider],
+        ledger: Ledger,
+        clock: Callable[[], float],
+        max_body: int,
+    ) -> None:
+        self.authenticator = authenticator
+        self.admission = admission
+        self.router = router
+        self.providers = providers
+        self.ledger = ledger
+        self.clock = clock
+        self._max_body = max_body
+        self.running: set[asyncio.Task[None]] = set()
+        self.is_draining = False
+
+    async def answer(self, request: Request, front: WireName) -> Response:
+        """One POST that generates."""
+        work = Work(new_id("req_"), front, int(self.clock() * 1000))
+        try:
+            if self.is_draining:
+                raise GatewayError(
+                    "service_unavailable", "This server is shutting down. Try again.", retry_after=5
+                )
+            work.principal = await self.authenticator.authenticate(request.headers)
+            body = await receive(request, self._max_body)
+            work.envelope = wires.front(front).peek(body)
+            work.model = work.envelope.model
+            target = self.router.route(work.model, front)[0]
+            lease = await self._reserve(work, target, request)
+            try:
+                return Exchange(self, self._translate(work, target, lease))
+            except BaseException:
+                await self.admission.release(lease)
+                raise
+        except GatewayError as error:
+            return await self.refuse(work, error)
+
+    async def _reserve(self, work: Work, target: Target, request: Request) -> Lease:
+        assert work.principal is not None
+        assert work.envelope is not None
+        try:
+            return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
+        except StaleError:
+            work.principal = await self.authenticator.again(work.principal, request.headers)
+        try:
+            return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
+        except StaleError as error:
+            raise GatewayError(
+                "service_unavailable", "This key is being changed right now. Try again.", retry_after=1
+            ) from error
+
+    def _translate(self, work: Work, target: Target, lease: Lease) -> Call:
+        assert work.principal is not None
+        assert work.envelope is not None
+        envelope = work.envelope
+        front = wires.front(work.front)
+        is_stream = envelope.is_stream or needs_stream(target, lease, envelope)
+        if target.wire == work.front:
+            body = front.pass_request(
+                envelope, target, output_tokens=lease.output_tokens, salt=str(work.principal.account_id)
+            )
+        else:
+            canonical = msgspec.structs.replace(front.parse_request(envelope), is_stream=is_stream)
+            body = wires.upstream(target.wire).render_request(
+                canonical, target, output_tokens=lease.output_tokens, end_user=None
+            )
+        return Call(
+            work,
+            work.principal,
+            envelope,
+            target,
+            lease,
+            UpstreamCall(target.wire, body, is_stream),
+            [
+                (b"x-request-id", work.id.encode()),
+                *self.admission.headers(lease.requests, lease.tokens),
+            ],
+        )
+
+    async def refuse(self, work: Work, error: GatewayError) -> Response:
+        """The answer to a request that did not run; a known key's refusal leaves a row, without waiting."""
+        headers: Headers = [(b"x-request-id", work.id.encode())]
+        if work.principal is not None:
+            standings = await self.admission.standings(work.principal)
+            if standings is not None:
+                headers += self.admission.headers(*standings)
+            if error.status in REFUSED_STATUSES:
+                self.ledger.refuse(refusal_line(work, work.principal, error))
+        return plain_error(work.front, error, headers)
+
+
+def needs_stream(target: Target, lease: Lease, envelope: Envelope) -> bool:
+    """Whether a plain request is streamed upstream and gathered here."""
+    if target.wire != "anthropic_messages":
+        return False
+    bound = lease.output_tokens or envelope.output_tokens or target.model.max_output_tokens
+    return bound > STREAM_UPSTREAM_ABOVE_TOKENS
+
+
+def refusal_line(work: Work, principal: Principal, error: GatewayError) -> refusals.Line:
+    """What the Limits page will tell of this refusal."""
+    blocked = error.blocked
+    return refusals.Line(
+        request_id=work.id,
+        at=work.admitted_ms // 1000,
+        account_id=principal.account_id,
+        key_id=principal.key_id,
+        model=work.model[:100],
+        status=error.status,
+        code=error.kind,
+        param=error.param,
+        limit_name=blocked.limit if blocked else None,
+        layer=blocked.layer if blocked else None,
+        value=blocked.value if blocked else None,
+        count=blocked.count if blocked else None,
+        window_end=blocked.window_end if blocked else None,
+        skipped=0,
+    )

@@ -1,0 +1,52 @@
+"""What the gateway needs of a vendor: whether it can be used, and one upstream try."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.errors import Kind
+from api.types import WireName
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One try: the wire decides the path, `body` is sent as it is."""
+
+    wire: WireName
+    body: bytes
+    is_stream: bool
+
+
+class UpstreamFailure(Exception):
+    """No answer came, or it broke off. `kind` is what the client is told; the text is for the log only."""
+
+    def __init__(self, kind: Kind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind: Kind = kind
+
+
+class UpstreamReply(Protocol):
+    """Status and headers are there; the body is read once, whole or in pieces as they come."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self) -> bytes:
+        """The whole body. Raises UpstreamFailure when it breaks off, stalls or passes the size limit."""
+
+    async def next_chunk(self) -> bytes:
+        """The next piece as it arrives, b"" at the end; may be cancelled and called again without loss.
+        Raises UpstreamFailure when the connection breaks or stalls."""
+
+    def close(self) -> None:
+        """Give the connection back, or cut it when the body was not read to its end. Never waits."""
+
+
+class Provider(Protocol):
+    """`is_available` is false while no credential is configured: then nothing is ever sent."""
+
+    name: str
+    is_available: bool
+
+    async def send(self, call: UpstreamCall) -> UpstreamReply:
+        """Raises UpstreamFailure when there is no answer at all."""
