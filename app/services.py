@@ -28,9 +28,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is what the
-    operator says the address is; None means: as the request came. `arrivals` is emitted at most 4 times a second
-    with all that came since."""
+    """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
+    what the operator says the address is; None means: as the request came. `arrivals` is emitted at most 4
+    times a second with all that came since."""
 
     database: Database
     live: Live

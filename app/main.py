@@ -1,0 +1,247 @@
+"""Where everything is put together, and the only place that knows all parts.
+
+One process, two faces: a small ASGI dispatcher sends /v1 to the gateway and everything else to the dashboard, so
+that no layer of the dashboard stands on the path of a chat request. Mounted apps get no lifespan of their own:
+`Starscoo.start` and `stop` own clients, ledger, limits and the watch on changes.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fastapi import FastAPI
+from models.live.memory import MemoryLive
+from nicegui import Event, ui
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.admission import Admission
+from api.auth import Authenticator
+from api.gateway import create_gateway
+from api.metering import Ledger
+from api.pipeline import Pipeline
+from api.providers import Access, create_providers
+from api.providers.http import Transport
+from api.routing import Router
+from api.sandbox import create_sandbox
+from app import pages
+from app.arrivals import Arrivals
+from app.services import Arrival, Services
+from app.serving import DRAIN_SECONDS, PublicServer, loopback_server, public_config
+from app.settings import Settings
+from models import catalog, epochs, limits, usage
+from models.database import Database
+
+log = logging.getLogger("starscoo")
+
+WATCH_SECONDS = 0.25
+WATCH_OVERLAP_MS = 10_000
+
+
+class Starscoo:
+    """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        is_sandbox: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = Database(settings.database_url, durability=settings.durability)
+        self.live = MemoryLive(clock)
+        self._held = ExitStack()
+        self._watch: asyncio.Task[None] | None = None
+        self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
+        self._sandbox_task: asyncio.Task[None] | None = None
+        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        access = access_of(settings) if self._sandbox is None else sandbox_access(self._sandbox[1])
+        providers = create_providers(self._transport, access)
+        models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
+        arrived: Event[list[Arrival]] = Event()
+        self._arrivals = Arrivals(arrived)
+        self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
+        router = Router(models, providers)
+        self.pipeline = Pipeline(
+            authenticator=Authenticator(self.database, self.live, clock),
+            admission=Admission(self.live),
+            router=router,
+            providers=providers,
+            ledger=self.ledger,
+            clock=clock,
+            max_body=int(settings.max_body),
+        )
+        self.services = Services(
+            database=self.database,
+            live=self.live,
+            catalog=models,
+            clock=clock,
+            arrivals=arrived,
+            is_available=router.is_available,
+            public_url=settings.public_url,
+            is_signup_open=settings.signup == "open",
+            is_sandbox=is_sandbox,
+            is_secure=(settings.public_url or "").startswith("https://"),
+        )
+        self.gateway = create_gateway(self.pipeline, models, version=release())
+        self.app = self._create_outer()
+        self._pages: ASGIApp = pages.guard(self.app, self.services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path.startswith("/v1/") or path == "/v1"):
+            await self.gateway(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    def prepare(self) -> None:
+        """Tables and counters, before anything listens. Raises `models.database.Refused` with a line for people."""
+        self._held.enter_context(self.database.hold_serving())
+        self._held.callback(self.database.close)
+        self.database.migrate()
+        now = int(self.clock())
+        self.database.run_now(
+            limits.ensure_plans,
+            starter_requests=self.settings.starter_hourly_requests,
+            starter_tokens=self.settings.starter_monthly_tokens,
+        )
+        swept = self.database.run_now(usage.sweep, now=now)
+        if swept:
+            log.warning(
+                "%d requests were cut when the server last ended; they are settled as interrupted", swept
+            )
+        self.live.fill(self.database.read_now(usage.counted, now=now))
+
+    async def start(self) -> None:
+        """Clients, ledger and the watch on changes, in the loop that serves."""
+        await self._transport.start()
+        await self.ledger.start()
+        self._watch = asyncio.create_task(self._watch_changes(), name="watch on changes")
+        if self._sandbox is not None:
+            server, bound = self._sandbox
+            self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
+
+    def drain(self) -> None:
+        """No new work from now on; what runs may end."""
+        self.pipeline.is_draining = True
+
+    async def stop(self) -> None:
+        """Waits for running requests, completes the ledger, gives everything back."""
+        self.drain()
+        if self.pipeline.running:
+            await asyncio.wait(self.pipeline.running, timeout=DRAIN_SECONDS)
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        self._arrivals.stop()
+        await self.ledger.stop()
+        await self._transport.stop()
+        if self._sandbox is not None and self._sandbox_task is not None:
+            self._sandbox[0].should_exit = True
+            await self._sandbox_task
+        self._held.close()
+
+    async def _watch_changes(self) -> None:
+        """Changes that other processes made bind here within a second."""
+        while True:
+            try:
+                since_ms = int(self.clock() * 1000) - WATCH_OVERLAP_MS
+                for account_id, epoch in await self.database.read(epochs.changed_since, since_ms):
+                    self.live.bump(account_id, epoch)
+            except SQLAlchemyError as error:
+                log.error("Changes of keys and limits could not be read: %s", error)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _create_outer(self) -> FastAPI:
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            await self.start()
+            yield
+            await self.stop()
+
+        outer = FastAPI(
+            openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
+        )
+        outer.add_route("/healthz", _alive, methods=["GET"])
+        outer.add_route("/readyz", self._ready, methods=["GET"])
+        pages.register_all(self.services, outer)
+        ui.run_with(
+            outer,
+            title="Starscoo",
+            favicon=pages.FAVICON,
+            language="en-US",
+            tailwind=False,
+            reconnect_timeout=30,
+            show_welcome_message=False,
+            binding_refresh_interval=None,
+        )
+        return outer
+
+    async def _ready(self, _: Request) -> Response:
+        """200 when new work is taken: the database can be written and the server is not going down."""
+        if self.pipeline.is_draining:
+            return JSONResponse({"status": "draining"}, 503)
+        if not await asyncio.to_thread(self.database.is_writable):
+            return JSONResponse({"status": "the database cannot be written"}, 503)
+        return JSONResponse({"status": "ready"})
+
+
+async def _alive(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def access_of(settings: Settings) -> dict[str, Access]:
+    """Where the vendors are and what opens them."""
+    openai, anthropic = settings.openai_api_key, settings.anthropic_api_key
+    return {
+        "openai": Access(settings.openai_base_url, openai.get_secret_value() if openai else None),
+        "anthropic": Access(settings.anthropic_base_url, anthropic.get_secret_value() if anthropic else None),
+    }
+
+
+def sandbox_access(bound: socket.socket) -> dict[str, Access]:
+    """All vendors are the sandbox on its loopback port."""
+    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    return {"openai": Access(f"{address}/v1", "sandbox"), "anthropic": Access(address, "sandbox")}
+
+
+def serve(
+    settings: Settings,
+    *,
+    is_sandbox: bool = False,
+    on_started: Callable[[Starscoo], None] | None = None,
+) -> None:
+    """Serve until a signal ends it. Raises `models.database.Refused` when it cannot start; SystemExit when the
+    port is taken."""
+    starscoo = Starscoo(settings, is_sandbox=is_sandbox)
+    starscoo.prepare()
+    config = public_config(
+        starscoo, host=settings.host, port=settings.port, trusted_proxies=settings.trusted_proxies
+    )
+    server = PublicServer(
+        config,
+        on_started=lambda: on_started(starscoo) if on_started else None,
+        on_ending=starscoo.drain,
+    )
+    server.run()
+    if not server.started:
+        raise SystemExit(1)
+
+
+def release() -> str:
+    """This release's version."""
+    try:
+        return version("starscoo")
+    except PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,71 @@
+"""The servers that carry the application: one for people and clients, one on loopback for the sandbox."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+DRAIN_SECONDS = 30
+KEEP_ALIVE_SECONDS = 75
+
+
+class PublicServer(uvicorn.Server):
+    """Tells when it can be reached, and when it was asked to end: readiness turns off before anything else."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_started: Callable[[], None],
+        on_ending: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+        self._on_ending = on_ending
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        self._on_ending()
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]  # passed on as it came
+
+
+class InnerServer(uvicorn.Server):
+    """A second server in the same loop; signals belong to the first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def public_config(app: ASGIApp, *, host: str, port: int, trusted_proxies: tuple[str, ...]) -> uvicorn.Config:
+    """uvloop and httptools by name: without them a request costs a quarter of a millisecond more."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def loopback_server(app: ASGIApp) -> tuple[InnerServer, socket.socket]:
+    """A server on a free port of this machine's loopback; its socket is bound already."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, lifespan="off", http="httptools", log_level="warning", access_log=False, server_header=False
+    )
+    return InnerServer(config), bound
