@@ -116,8 +116,13 @@ class Live(Protocol):
         """Undo a claim as though it had never been made, its hourly slot included: for a request that the gateway
         itself refuses after all. Without effect on a lease that is settled or released."""
 
-    async def standing(self, account_id: int, key_id: int | None, limits: Limits) -> tuple[Standing, Standing]:
+    async def standing(
+        self, account_id: int, key_id: int | None, limits: Limits
+    ) -> tuple[Standing, Standing]:
         """Requests and tokens as they stand; for an account alone (`key_id` None) the account's layer."""
+
+    def now(self) -> int:
+        """The store's own time in Unix seconds, by which windows are cut."""
 
     def bump(self, account_id: int, epoch: int) -> None:
         """The account changed: principals read before are stale. An older epoch changes nothing."""
