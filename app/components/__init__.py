@@ -1,0 +1,43 @@
+"""Parts that pages are made of. What only shows is markup (pure, escaped); what listens is an element."""
+
+from app.components import meter
+from app.components.code import code_block, code_tabs, render_code
+from app.components.controls import button, copy_button, icon_button, segmented
+from app.components.dialogs import Dialog, cancel_button, dialog, toast
+from app.components.elements import html, set_attributes, tag
+from app.components.fields import Field, choice, field, form, form_error
+from app.components.figures import figure_card, pill
+from app.components.notices import banner, empty_card, failure_card
+from app.components.tables import Column, act, clipped, table
+
+__all__ = [
+    "Column",
+    "Dialog",
+    "Field",
+    "act",
+    "banner",
+    "button",
+    "cancel_button",
+    "choice",
+    "clipped",
+    "code_block",
+    "code_tabs",
+    "copy_button",
+    "dialog",
+    "empty_card",
+    "failure_card",
+    "field",
+    "figure_card",
+    "form",
+    "form_error",
+    "html",
+    "icon_button",
+    "meter",
+    "pill",
+    "render_code",
+    "segmented",
+    "set_attributes",
+    "table",
+    "tag",
+    "toast",
+]

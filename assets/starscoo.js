@@ -1,0 +1,251 @@
+/* What the browser does alone: copying, theme, menu, dialogs, toasts, ticking times. One listener for the whole page,
+   so that elements drawn later need no wiring. Server code calls the functions of `starscoo`. */
+(() => {
+  const copiedFor = 2000;
+
+  async function copy(text, near) {
+    try {
+      await navigator.clipboard.writeText(text); // missing on plain http
+      return true;
+    } catch {
+      const box = document.createElement("textarea");
+      box.value = text;
+      box.setAttribute("aria-hidden", "true");
+      box.style.cssText = "position:fixed;opacity:0;pointer-events:none";
+      (near.closest("dialog") || document.body).append(box); // outside an open dialog nothing can be focused
+      const before = document.activeElement;
+      box.select();
+      let done = false;
+      try { done = document.execCommand("copy"); } catch { /* told below */ }
+      box.remove();
+      before?.focus?.({ preventScroll: true });
+      return done;
+    }
+  }
+
+  function say(text, near) {
+    let voice = document.getElementById("s-voice");
+    const home = near?.closest("dialog") || document.body;
+    if (!voice) {
+      voice = Object.assign(document.createElement("div"), { id: "s-voice", className: "s-sr" });
+      voice.setAttribute("role", "status");
+    }
+    if (voice.parentElement !== home) home.append(voice);
+    voice.textContent = "";
+    setTimeout(() => { voice.textContent = text; }, 30);
+  }
+
+  async function copyFrom(button) {
+    const source = button.dataset.copyFrom
+      ? document.querySelector(button.dataset.copyFrom)
+      : button.closest(".s-code")?.querySelector("pre");
+    const text = button.dataset.copy ?? source.value ?? source.textContent;
+    const done = await copy(text, button);
+    if (!done && source) {
+      if (source.select) source.select();
+      else getSelection().selectAllChildren(source);
+    }
+    const label = button.querySelector("[data-text]") || button;
+    button.dataset.before ??= label.textContent;
+    label.textContent = done ? "Copied" : "Press Ctrl+C";
+    say(done ? "Copied" : "Copying is blocked here. The text is selected, press Control and C.", button);
+    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    clearTimeout(button.copyTimer);
+    button.copyTimer = setTimeout(() => { label.textContent = button.dataset.before; }, copiedFor);
+  }
+
+  function download(button) {
+    const file = new Blob([button.dataset.download], { type: "text/plain" });
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: button.dataset.file });
+    link.target = "_blank";
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+  }
+
+  const systemDark = matchMedia("(prefers-color-scheme: dark)");
+
+  function isDark(choice) {
+    return choice === "dark" || (choice !== "light" && systemDark.matches);
+  }
+
+  function theme() {
+    return /(?:^|; )starscoo_theme=(light|dark)/.exec(document.cookie)?.[1] || "system";
+  }
+
+  function paintTheme() {
+    const dark = isDark(theme());
+    document.body.classList.toggle("body--dark", dark);
+    document.body.classList.toggle("body--light", !dark);
+    document.querySelectorAll("[data-theme-choice]").forEach((button) =>
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === theme())));
+  }
+
+  function chooseTheme(choice) {
+    const age = choice === "system" ? 0 : 31536000;
+    document.cookie = `starscoo_theme=${choice}; path=/; max-age=${age}; samesite=lax`;
+    paintTheme();
+    tellTheme();
+  }
+
+  // The server keeps the page's dark switch in step, and redraws charts.
+  function tellTheme() {
+    if (window.mounted_app || window.did_handshake) emitEvent("theme", { choice: theme(), is_dark: isDark(theme()) });
+  }
+
+  systemDark.addEventListener("change", () => { if (theme() === "system") { paintTheme(); tellTheme(); } });
+
+  function menu(open) {
+    const button = document.querySelector(".s-bar [data-menu]");
+    if (document.body.classList.contains("s-menu-open") === open) return;
+    document.body.classList.toggle("s-menu-open", open);
+    button?.setAttribute("aria-expanded", String(open));
+    if (open) setTimeout(() => document.querySelector(".s-menu a")?.focus(), 160);
+    else button?.focus();
+  }
+
+  function tab(button) {
+    const tabs = [...button.closest('[role="tablist"]').querySelectorAll('[role="tab"]')];
+    tabs.forEach((each) => {
+      const isChosen = each === button;
+      each.setAttribute("aria-selected", String(isChosen));
+      each.tabIndex = isChosen ? 0 : -1;
+      document.getElementById(each.getAttribute("aria-controls")).hidden = !isChosen;
+    });
+    button.focus();
+    try { localStorage.setItem("starscoo-language", button.dataset.tab); } catch { /* private window */ }
+  }
+
+  function rememberedTabs(root) {
+    let wanted = null;
+    try { wanted = localStorage.getItem("starscoo-language"); } catch { /* private window */ }
+    if (!wanted) return;
+    root.querySelectorAll(`[role="tablist"]:not([data-set]) [role="tab"][data-tab="${wanted}"]`).forEach((button) => {
+      const focused = document.activeElement;
+      tab(button);
+      focused?.focus?.({ preventScroll: true });
+    });
+    root.querySelectorAll('[role="tablist"]').forEach((list) => { list.dataset.set = "1"; });
+  }
+
+  document.addEventListener("click", (event) => {
+    const at = (selector) => event.target.closest?.(selector);
+    const copying = at("[data-copy], [data-copy-from], .s-copy");
+    if (copying) return void copyFrom(copying);
+    if (at("[data-download]")) return void download(at("[data-download]"));
+    if (at("[data-theme-choice]")) return chooseTheme(at("[data-theme-choice]").dataset.themeChoice);
+    if (at('[role="tab"]')) return tab(at('[role="tab"]'));
+    if (at(".s-reveal")) {
+      const input = at(".s-box").querySelector("input");
+      const shows = input.type === "password";
+      input.type = shows ? "text" : "password";
+      at(".s-reveal").textContent = shows ? "Hide" : "Show";
+      at(".s-reveal").setAttribute("aria-pressed", String(shows));
+      return undefined;
+    }
+    if (at("[data-menu]")) return menu(!document.body.classList.contains("s-menu-open"));
+    if (at(".s-scrim") || at(".s-menu nav a")) return menu(false);
+    if (at("[data-close-dialog]")) return at("dialog")?.close();
+    if (at("[data-reload]")) return location.reload();
+    if (event.target.matches?.("dialog.s-dialog") && !event.target.dataset.persistent) {
+      const box = event.target.getBoundingClientRect();
+      const isInside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+      if (!isInside) event.target.close();
+    }
+    return undefined;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      if (document.querySelector("dialog[open][data-persistent]")) event.preventDefault();
+      else menu(false);
+    }
+    const tabs = event.target.closest?.('[role="tablist"]');
+    if (tabs && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
+      const all = [...tabs.querySelectorAll('[role="tab"]')];
+      const here = all.indexOf(document.activeElement);
+      const next = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: all.length - 1 }[event.key];
+      event.preventDefault();
+      tab(all[(next + all.length) % all.length]);
+    }
+  });
+
+  // A form that was sent is not sent again by a second click.
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+    setTimeout(() => { delete event.target.dataset.sent; }, 4000);
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+
+  function until(seconds) {
+    const minutes = Math.max(0, Math.ceil(seconds / 60));
+    if (minutes < 60) return `in ${minutes} min`;
+    if (minutes < 48 * 60) return `in ${Math.floor(minutes / 60)} h`;
+    return `in ${Math.floor(minutes / 1440)} days`;
+  }
+
+  function ago(seconds) {
+    if (seconds < 60) return "just now";
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+    return `${Math.floor(seconds / 86400)} days ago`;
+  }
+
+  const local = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+
+  function tick() {
+    const now = Date.now() / 1000;
+    const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+    document.querySelectorAll("[data-until]").forEach((each) => put(each, until(each.dataset.until - now)));
+    document.querySelectorAll("[data-ago]").forEach((each) => {
+      put(each, ago(now - each.dataset.ago));
+      each.title = local.format(each.dataset.ago * 1000);
+    });
+    document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
+  }
+
+  let waiting = false;
+  function soon() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); });
+  }
+
+  function start() {
+    paintTheme();
+    new MutationObserver(soon).observe(document.body, { childList: true, subtree: true });
+    setInterval(tick, 10000);
+    soon();
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+
+  window.starscoo = {
+    copy,
+    open(id) {
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        const dialog = getHtmlElement(id);
+        if (dialog && !dialog.open) dialog.showModal();
+      }));
+    },
+    close(id) { getHtmlElement(id)?.close(); },
+    toast(text, kind) {
+      const box = document.querySelector(".s-toasts");
+      const toast = Object.assign(document.createElement("div"), { className: `s-toast s-toast-${kind}`, textContent: text });
+      box?.append(toast);
+      setTimeout(() => toast.remove(), 5000);
+    },
+    here(path) {
+      document.querySelectorAll(".s-menu nav a").forEach((link) => {
+        if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      });
+      const heading = document.querySelector("main h1");
+      heading?.setAttribute("tabindex", "-1");
+    },
+  };
+})();
