@@ -5,16 +5,15 @@ reads it from the environment variable `STARSCOO_KEY`.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Final, Literal
 
-import app
+from app import assets
 
 Task = Literal["quickstart", "stream", "tools"]
-Language = Literal["sh", "py", "mjs"]
+Language = Literal["curl", "python", "javascript"]
 
-FOLDER: Final = Path(app.__file__).parent.parent / "assets" / "samples"
-LANGUAGES: Final[dict[Language, str]] = {"sh": "curl", "py": "Python", "mjs": "JavaScript"}
+FOLDER: Final = assets.ROOT / "samples"
+SUFFIXES: Final[dict[Language, str]] = {"curl": "sh", "python": "py", "javascript": "mjs"}
 
 
 def text(task: Task, language: Language, *, base_url: str, model: str) -> str:
@@ -22,6 +21,11 @@ def text(task: Task, language: Language, *, base_url: str, model: str) -> str:
     return _template(task, language).replace("{{base_url}}", base_url).replace("{{model}}", model)
 
 
+def in_all_languages(task: Task, *, base_url: str, model: str) -> dict[str, str]:
+    """By language, curl first."""
+    return {language: text(task, language, base_url=base_url, model=model) for language in SUFFIXES}
+
+
 @cache
 def _template(task: Task, language: Language) -> str:
-    return (FOLDER / f"{task}.{language}").read_text(encoding="utf-8")
+    return (FOLDER / f"{task}.{SUFFIXES[language]}").read_text(encoding="utf-8")
