@@ -1,0 +1,248 @@
+"""A conversation in the Messages API's order: system blocks, then user and assistant in turns.
+
+- The leading system messages become `system`, one block for each part, not joined. A later one becomes a
+  marked user text in its place: these models refuse the role inside `messages`, and hoisting it would rewrite
+  the prefix that upstream caches by.
+- Messages of one side that follow each other are one turn. Results of tools stand first in the turn directly
+  after their calls, in the order of the calls.
+- Empty texts are dropped, as are messages left without content; a conversation starts with a user turn.
+
+Source: Anthropic's documentation, "Messages", "Handle tool calls" and "Vision", read 2026-11-22.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby, takewhile
+from typing import Final
+
+import msgspec
+
+from api.errors import GatewayError
+from api.types import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+
+Block = dict[str, object]
+
+VENDOR: Final = "anthropic"
+_OPENING: Final = "(The conversation starts with the assistant.)"
+_NOT_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_BAD_ARGUMENTS: Final = "INVALID_JSON"
+
+
+def system_blocks(messages: Sequence[Message]) -> list[Block]:
+    """The blocks of the leading system messages."""
+    leading = takewhile(_is_system, messages)
+    return [_text(text) for message in leading for text in _texts(message) if text.strip()]
+
+
+def turns(messages: Sequence[Message], *, keeps_reasoning: bool) -> list[Block]:
+    """All messages after the leading system ones. That calls and results pair up must have been checked."""
+    ids = _ToolIds()
+    rest = messages[sum(1 for _ in takewhile(_is_system, messages)) :]
+    made: list[Block] = []
+    for role, group in groupby(rest, _side):
+        blocks: list[Block] = []
+        if role == "assistant":
+            ids.forget()
+            for message in group:
+                blocks += _assistant_blocks(message, ids, keeps_reasoning=keeps_reasoning)
+        else:
+            blocks = _user_blocks(list(group), ids)
+        _append(made, role, blocks)
+    if not made:
+        raise GatewayError("invalid_request", "messages need a user message with content.", "messages")
+    if made[-1]["role"] == "assistant":
+        raise GatewayError(
+            "unsupported_value",
+            "The last message is the assistant's, and this model does not continue a started answer. "
+            "End with a user message.",
+            "messages",
+        )
+    if made[0]["role"] == "assistant":
+        made.insert(0, {"role": "user", "content": [_text(_OPENING)]})
+    return made
+
+
+def tool_names(messages: Sequence[Message]) -> list[str]:
+    """The names of all tools called so far, in the order of their first call."""
+    calls = (part for message in messages for part in message.parts if isinstance(part, ToolCall))
+    return list(dict.fromkeys(call.name for call in calls))
+
+
+def _append(made: list[Block], role: str, blocks: list[Block]) -> None:
+    """A turn without blocks is dropped, so its neighbours may be of one side and are merged."""
+    if made and made[-1]["role"] == role:
+        content = made[-1]["content"]
+        assert isinstance(content, list)
+        content += blocks
+    elif blocks:
+        made.append({"role": role, "content": blocks})
+
+
+def _user_blocks(messages: list[Message], ids: "_ToolIds") -> list[Block]:
+    results: dict[str, Block] = {}
+    others: list[Block] = []
+    for message in messages:
+        if message.role == "system":
+            others += [_text(_marked(text)) for text in _texts(message) if text.strip()]
+            continue
+        for index, part in enumerate(message.parts):
+            if isinstance(part, ToolResult):
+                results[part.call_id] = _tool_result(part, ids.sent[part.call_id], message)
+            else:
+                others += _content(part, f"{message.path}.content[{index}]")
+    return [results[call_id] for call_id in ids.sent if call_id in results] + others
+
+
+def _assistant_blocks(message: Message, ids: "_ToolIds", *, keeps_reasoning: bool) -> Iterator[Block]:
+    for index, part in enumerate(message.parts):
+        if isinstance(part, ToolCall):
+            yield {
+                "type": "tool_use",
+                "id": ids.add(part.id),
+                "name": part.name,
+                "input": _input(part.arguments),
+            }
+        elif isinstance(part, Reasoning):
+            # Another vendor's reasoning means nothing here, and without a signature it would be refused.
+            if keeps_reasoning and part.vendor == VENDOR:
+                yield from _thinking(part)
+        else:
+            yield from _content(part, f"{message.path}.content[{index}]")
+
+
+def _content(part: Part, path: str) -> list[Block]:
+    if isinstance(part, Text | Refusal):
+        return [_text(part.text)] if part.text.strip() else []
+    if isinstance(part, Image):
+        return [{"type": "image", "source": _image_source(part, path)}]
+    if isinstance(part, Document):
+        return [_document(part, path)]
+    raise GatewayError("invalid_request", "This kind of content does not belong in this message.", path)
+
+
+def _tool_result(result: ToolResult, call_id: str, message: Message) -> Block:
+    block: Block = {"type": "tool_result", "tool_use_id": call_id}
+    content = [
+        inner
+        for index, part in enumerate(result.parts)
+        for inner in _content(part, f"{message.path}.content[{index}]")
+    ]
+    if content:
+        block["content"] = content
+    if result.is_error:
+        block["is_error"] = True
+    return block
+
+
+def _thinking(part: Reasoning) -> Iterator[Block]:
+    if part.redacted is not None:
+        yield {"type": "redacted_thinking", "data": part.redacted}
+    elif part.signature:
+        yield {"type": "thinking", "thinking": part.text, "signature": part.signature}
+
+
+def _input(arguments: str) -> msgspec.Raw | dict[str, str]:
+    """The arguments as they are if they are a JSON object, else an object that holds them."""
+    if not arguments.strip():
+        return {}
+    try:
+        is_object = isinstance(msgspec.json.decode(arguments), dict)
+    except (msgspec.DecodeError, RecursionError):
+        is_object = False
+    return msgspec.Raw(arguments.encode()) if is_object else {_BAD_ARGUMENTS: arguments}
+
+
+def _image_source(image: Image, path: str) -> Block:
+    if image.url is not None:
+        return {"type": "url", "url": image.url}
+    content = image.content or ""
+    return {"type": "base64", "media_type": _media_type(content, path), "data": content}
+
+
+def _media_type(content: str, path: str) -> str:
+    """What the bytes say: labels such as image/jpg and mislabelled files are common and refused upstream."""
+    try:
+        head = base64.b64decode(content[:24], validate=True)
+    except binascii.Error:
+        head = b""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    raise GatewayError("invalid_image", "The image is not a JPEG, PNG, GIF or WebP file in base64.", path)
+
+
+def _document(document: Document, path: str) -> Block:
+    if document.media_type == "application/pdf":
+        source: Block = {"type": "base64", "media_type": "application/pdf", "data": document.content}
+    elif document.media_type == "text/plain":
+        try:
+            text = base64.b64decode(document.content, validate=True).decode()
+        except ValueError as error:
+            raise GatewayError("invalid_request", "The file is not UTF-8 text in base64.", path) from error
+        source = {"type": "text", "media_type": "text/plain", "data": text}
+    else:
+        raise GatewayError(
+            "unsupported_value",
+            f"A file of type {document.media_type!r} is neither PDF nor text.",
+            path,
+        )
+    block: Block = {"type": "document", "source": source}
+    if document.title:
+        block["title"] = document.title
+    return block
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for index, part in enumerate(message.parts):
+        if not isinstance(part, Text):
+            path = f"{message.path}.content[{index}]"
+            raise GatewayError("unsupported_value", "A system message holds text only.", path)
+        yield part.text
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
+
+
+def _marked(text: str) -> str:
+    return f"<operator_instruction>\n{text}\n</operator_instruction>"
+
+
+def _is_system(message: Message) -> bool:
+    return message.role == "system"
+
+
+def _side(message: Message) -> str:
+    return "assistant" if message.role == "assistant" else "user"
+
+
+class _ToolIds:
+    """Ids as upstream takes them: `^[a-zA-Z0-9_-]+$`, unique in the whole request, the same for a call and its
+    result. Each depends on the calls before it alone, so that the prefix of a longer conversation stays the
+    same bytes."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self.sent: dict[str, str] = {}
+        """Of the calls of the latest assistant turn: the client's id -> the id sent upstream, in order."""
+
+    def forget(self) -> None:
+        """A new assistant turn begins: its calls may use ids again that are answered."""
+        self.sent = {}
+
+    def add(self, call_id: str) -> str:
+        clean = wanted = _NOT_AN_ID.sub("_", call_id) or "call"
+        while clean in self._taken:
+            salted = f"{call_id} {len(self._taken)} {clean}"
+            clean = f"{wanted}_{hashlib.sha256(salted.encode()).hexdigest()[:8]}"
+        self._taken.add(clean)
+        self.sent[call_id] = clean
+        return clean
