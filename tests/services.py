@@ -80,14 +80,15 @@ def free_port() -> int:
 
 def _start(command: Sequence[str], home: Path, *, log: Path, ready: bytes) -> Stop:
     process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdout is not None
+    output = process.stdout
+    assert output is not None
     lines = log.open("wb")
-    if not _saw(process.stdout, ready, lines):
+    if not _saw(output, ready, lines):
         process.wait()
         lines.close()
         shutil.rmtree(home, ignore_errors=True)
         raise RuntimeError(f"{Path(command[-1]).name} did not start:\n{log.read_text(errors='replace')}")
-    drain = threading.Thread(target=_copy, args=(process.stdout, lines), daemon=True)
+    drain = threading.Thread(target=_copy, args=(output, lines), daemon=True)
     drain.start()
 
     def stop() -> None:
@@ -99,7 +100,7 @@ def _start(command: Sequence[str], home: Path, *, log: Path, ready: bytes) -> St
             process.wait()
         drain.join()
         lines.close()
-        process.stdout.close()
+        output.close()
         shutil.rmtree(home, ignore_errors=True)
 
     return stop

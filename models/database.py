@@ -1,0 +1,273 @@
+"""One database behind both faces: SQLite or PostgreSQL, by its URL.
+
+An operation is a plain function whose first argument is a session; `await database.run(keys.issue, ...)`
+gives it a thread and a write transaction, `read` a thread and a read-only one. Its results stay usable.
+
+SQLite runs with a write-ahead log. Every write holds `<file>.writer` (see `locks`) and begins IMMEDIATE, on
+the process's one writing connection; readers have connections of their own that cannot write. On PostgreSQL
+writers run side by side at READ COMMITTED, and readers see one snapshot; changes of one account follow one
+another because each begins with `epochs.bump`, which locks the account's row.
+
+When the database is away, operations raise SQLAlchemy's `DBAPIError`; nothing is retried here.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlmodel import Session
+
+from models import migrations
+from models.locks import LockTimeout, WriterLock, open_private, try_lock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Durability = Literal["full", "normal"]
+"""`full` survives a power loss; with `normal` the last commits before one may be gone, never their order."""
+
+_WAIT_S = 10
+_STATEMENT_LIMIT_MS = 60_000
+_SERVING_LOCK = 0x5742_5EE1
+_MIGRATION_LOCK = 0x5742_3161
+
+
+class Refused(Exception):
+    """Something that people asked for cannot be done; the text says what, why, and what to do."""
+
+
+class BadDatabase(Refused):
+    """The database cannot be used as it is configured."""
+
+
+class DatabaseBusy(Refused):
+    """Another process kept the writer lock for too long."""
+
+
+class AlreadyServing(Refused):
+    """Another process serves from this database."""
+
+
+class Database:
+    """Raises `BadDatabase` when the URL or the place of the file is of no use. Connects only when asked."""
+
+    dialect: Literal["sqlite", "postgresql"]
+
+    def __init__(self, url: str, *, durability: Durability = "full") -> None:
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            self.dialect = "sqlite"
+            self._path = _usable_file(parsed)
+            self._lock: WriterLock | None = WriterLock(_beside(self._path, "writer"), timeout_s=_WAIT_S)
+            self._writer = _sqlite_engine(parsed, durability, is_writer=True)
+            self._reader = _sqlite_engine(parsed, durability, is_writer=False)
+        else:
+            self.dialect = "postgresql"
+            self._lock = None
+            self._writer = _postgres_engine(parsed, durability)
+            self._reader = self._writer.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
+        writers = 1 if self.dialect == "sqlite" else 4
+        self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="database-write")
+        self._read_threads = ThreadPoolExecutor(4, thread_name_prefix="database-read")
+
+    async def run(
+        self, operation: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The operation in one write transaction: committed when it returns, undone when it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._write_threads, partial(self.run_now, operation, *args, **kwargs)
+        )
+
+    async def read(
+        self, operation: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The operation on one consistent view, without waiting for writers. It cannot write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._read_threads, partial(self.read_now, operation, *args, **kwargs)
+        )
+
+    def run_now(
+        self, operation: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `run`, in this thread."""
+        with self._writing(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            return operation(session, *args, **kwargs)
+
+    def read_now(
+        self, operation: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`, in this thread."""
+        with Session(self._reader) as session:
+            return operation(session, *args, **kwargs)
+
+    @contextmanager
+    def write_batch(self) -> Iterator[Connection]:
+        """A bare connection for the ledger's writer, in a write transaction that commits at the end."""
+        with self._writing(), self._writer.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to this release's revision. Two starters at once do it once.
+
+        Raises `BadDatabase` when the database cannot be reached or was made by a newer release.
+        """
+        try:
+            with self._writing(), self._writer.begin() as connection:
+                if self.dialect == "postgresql":
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                if migrations.revision(connection) != migrations.HEAD:
+                    migrations.upgrade(connection)
+        except OperationalError as failure:
+            shown = self._writer.url.render_as_string(hide_password=True)
+            raise BadDatabase(f"The database {shown} cannot be used: {failure.orig}") from failure
+
+    def is_writable(self) -> bool:
+        """Whether a write would be kept, tried with a real one; for the readiness check."""
+        touch = "PRAGMA user_version = 1" if self.dialect == "sqlite" else "SELECT pg_current_xact_id()"
+        try:
+            with self.write_batch() as connection:
+                connection.exec_driver_sql(touch)
+        except Exception:  # whatever the reason is, the answer is no
+            return False
+        return True
+
+    @contextmanager
+    def hold_serving(self) -> Iterator[None]:
+        """For the life of a serving process, because its counters are its own. Raises `AlreadyServing`."""
+        with self._serving_file() if self.dialect == "sqlite" else self._serving_row():
+            yield
+
+    def close(self) -> None:
+        """Wait for running operations, then close the files. The last connection to an SQLite file
+        checkpoints when it closes, so that happens under the writer lock."""
+        self._write_threads.shutdown()
+        self._read_threads.shutdown()
+        with self._writing():
+            self._reader.dispose()
+            self._writer.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+    @contextmanager
+    def _serving_file(self) -> Iterator[None]:
+        file = open_private(_beside(self._path, "serving"))
+        try:
+            if not try_lock(file):
+                raise AlreadyServing(
+                    f"Another Starscoo serves from {self._path}. "
+                    "Stop it, or set STARSCOO_DATABASE_URL to another file."
+                )
+            yield
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _serving_row(self) -> Iterator[None]:
+        with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.execute(text(f"SELECT pg_try_advisory_lock({_SERVING_LOCK})")).scalar():
+                raise AlreadyServing(
+                    "Another Starscoo serves from this database. "
+                    "Stop it, or set STARSCOO_DATABASE_URL to another one."
+                )
+            try:
+                yield
+            finally:
+                connection.detach()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        lock: AbstractContextManager[None] = nullcontext() if self._lock is None else self._lock.held()
+        try:
+            with lock:
+                yield
+        except LockTimeout as timeout:
+            raise DatabaseBusy(
+                f"Another process has been writing to {self._path} for {_WAIT_S} seconds. "
+                "Try again, or stop it."
+            ) from timeout
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    backend = "" if parsed is None else parsed.drivername
+    if parsed is not None and backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    if parsed is not None and backend in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise BadDatabase(
+        "The database URL must look like sqlite:///path/to/file.db or postgresql://user@host/name."
+    )
+
+
+def _usable_file(url: URL) -> Path:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(open_private(path))
+        os.close(open_private(_beside(path, "writer")))
+    except OSError as failure:
+        raise BadDatabase(
+            f"The database file {path} cannot be written: {failure.strerror}. "
+            "Check who owns the directory, or set STARSCOO_DATABASE_URL to another place."
+        ) from failure
+    return path
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
+
+
+def _sqlite_engine(url: URL, durability: Durability, *, is_writer: bool) -> Engine:
+    """The driver runs in autocommit and we say BEGIN ourselves: left alone it begins late and deferred."""
+    pool = {"pool_size": 1, "max_overflow": 0} if is_writer else {"pool_size": 4, "max_overflow": 4}
+    engine = create_engine(
+        url, connect_args={"timeout": _WAIT_S, "check_same_thread": False}, pool_timeout=_WAIT_S, **pool
+    )
+    writer_pragmas = [
+        "journal_mode = WAL",
+        f"synchronous = {durability.upper()}",
+        "journal_size_limit = 67108864",
+    ]
+    pragmas = ["foreign_keys = ON", *(writer_pragmas if is_writer else ["query_only = ON"])]
+    begin = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres_engine(url: URL, durability: Durability) -> Engine:
+    limits = {
+        "statement_timeout": _STATEMENT_LIMIT_MS,
+        "idle_in_transaction_session_timeout": _STATEMENT_LIMIT_MS,
+    }
+    settings = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    if durability == "normal":
+        settings += " -c synchronous_commit=off"
+    arguments = {"connect_timeout": _WAIT_S, "options": url.query.get("options", settings)}
+    return create_engine(
+        url, connect_args=arguments, pool_size=8, max_overflow=4, pool_timeout=_WAIT_S, pool_pre_ping=True
+    )

@@ -1,0 +1,453 @@
+"""What an account and each of its keys may use: plan, the account's override, the key's override.
+
+Two limits: requests per UTC hour, tokens per UTC month; None means no limit. The account's value is its override
+(staff alone sets it), else its plan's. A key's value is its override, else the account's. A key can never be set
+above its account, by anybody.
+
+A key's limit may carry two overrides at once: staff's and the owner's own, of which the smaller one binds. So the
+owner may lower what staff has set, and take that back, but never get above it before it ends. Staff setting a value
+ends the owner's. Overrides end by themselves at `until`; nothing has to run for that.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, cast, get_args
+
+from sqlalchemy import BigInteger, or_
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models import audit, epochs
+from models.accounts import Account, NoSuchAccount
+from models.database import Refused
+from models.live import Limit, Limits
+
+HIGHEST: Final = 10**15
+SHORTEST_REASON: Final = 10
+_UNITS: Final[dict[Limit, str]] = {
+    "hourly_requests": "requests per hour",
+    "monthly_tokens": "tokens per month",
+}
+
+
+class Plan(SQLModel, table=True):
+    __tablename__ = "plans"
+
+    name: str = Field(primary_key=True)
+    hourly_requests: int | None = Field(default=None, sa_type=BigInteger)
+    monthly_tokens: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Override(SQLModel, table=True):
+    """`key_id` None: of the whole account. `value` None: no limit, which only an account can have. `until` is
+    planned, `ended_at` is when it was replaced or removed."""
+
+    __tablename__ = "overrides"
+
+    id: int = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="accounts.id", index=True)
+    key_id: int | None = Field(default=None, foreign_key="api_keys.id", index=True)
+    limit_name: str
+    value: int | None = Field(sa_type=BigInteger)
+    author: str
+    is_staff: bool
+    reason: str
+    created_at: int = Field(sa_type=BigInteger)
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of the ladder. An unset rung carries the value it inherits, and says so in `origin`."""
+
+    layer: Literal["plan", "account", "key"]
+    value: int | None
+    origin: str
+    author: str
+    reason: str
+    until: int | None
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """From the plan down; `value` is the one that binds, `origin` where it comes from."""
+
+    rungs: list[Rung]
+    value: int | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The value in force on that layer, before and after."""
+
+    old: int | None
+    new: int | None
+
+
+class Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+"""The caller did not say what he expects."""
+
+
+class AboveAccount(Refused):
+    def __init__(self, value: int, account_value: int, name: Limit) -> None:
+        super().__init__(
+            f"{value:,} is above this account's {account_value:,} {_UNITS[name]}. Raise the account first."
+        )
+
+
+class SetByStaff(Refused):
+    def __init__(self, value: int, name: Limit) -> None:
+        super().__init__(
+            f"Staff has set this key to {value:,} {_UNITS[name]}. You can lower it, not raise or remove it."
+        )
+
+
+class BadValue(Refused):
+    """The text names what is wrong."""
+
+
+class Conflict(Refused):
+    def __init__(self, current: int | None) -> None:
+        shown = "not set" if current is None else f"{current:,}"
+        super().__init__(f"Somebody changed this meanwhile: it is now {shown}. Look again before you save.")
+
+
+def ensure_plans(session: Session, *, starter_requests: int, starter_tokens: int) -> None:
+    """The two plans that exist, `starter` with these values. For the start of a serving process: one that runs
+    already is not told that a value changed."""
+    session.merge(Plan(name="unlimited"))
+    session.merge(Plan(name="starter", hourly_requests=starter_requests, monthly_tokens=starter_tokens))
+
+
+def effective(session: Session, account_id: int, key_id: int | None, *, now: int) -> Limits:
+    """What binds that key, or, without a key, the account's values on both layers. Raises `NoSuchAccount`."""
+    steps = _steps(session, account_id, key_id, now)
+    requests, tokens = steps["hourly_requests"], steps["monthly_tokens"]
+    ends = [override.until for step in steps.values() for override in step.overrides if override.until]
+    return Limits(
+        key_requests=requests.key_value,
+        account_requests=requests.account_value,
+        key_tokens=tokens.key_value,
+        account_tokens=tokens.account_value,
+        valid_until=min(ends, default=None),
+    )
+
+
+def ladder(session: Session, account_id: int, key_id: int | None, limit_name: Limit, *, now: int) -> Ladder:
+    """Without a key the ladder ends at the account. Raises `NoSuchAccount`, `BadValue`."""
+    step = _steps(session, account_id, key_id, now)[_known(limit_name)]
+    rungs = [
+        Rung("plan", step.plan_value, f"plan {step.plan_name.capitalize()}", "", "", None, True),
+        _rung("account", step.account, step.account_value, "the plan's value"),
+    ]
+    if key_id is not None:
+        rungs.append(_rung("key", step.key, step.key_value, "the account's value"))
+    values = [rung.value for rung in rungs[1:] if rung.value is not None]
+    value = min(values, default=None)
+    origin = next(rung.origin for rung in reversed(rungs) if rung.is_set and rung.value == value)
+    return Ladder(rungs, value, origin)
+
+
+def set_key_limit(
+    session: Session,
+    account_id: int,
+    public_id: str,
+    limit_name: Limit,
+    value: int | None,
+    *,
+    actor: str,
+    is_staff: bool = False,
+    reason: str = "",
+    until: int | None = None,
+    expected: int | None | Unset = UNSET,
+    now: int,
+) -> Change:
+    """Set a key's own number, or with None go back to the account's.
+
+    `expected` is the override that the form showed (None: none). Raises `NoSuchKey`, `AboveAccount`,
+    `SetByStaff`, `BadValue`, `Conflict`.
+    """
+    from models import keys  # which builds on this file
+
+    key = keys.get(session, account_id, public_id)
+    epochs.bump(session, account_id, now=now)
+    step = _steps(session, account_id, key.id, now)[_known(limit_name)]
+    current = None if step.key is None else step.key.value
+    if not isinstance(expected, Unset) and expected != current:
+        raise Conflict(current)
+    if value is not None:
+        _check_value(value, until, now)
+        if step.account_value is not None and value > step.account_value:
+            raise AboveAccount(value, step.account_value, limit_name)
+    if not is_staff:
+        _check_staff(step, value, limit_name)
+    replaced = [step.own, step.staff] if is_staff else [step.own]
+    _end(session, replaced, now)
+    if value is not None:
+        authorship = _Authorship(actor, is_staff, reason, until)
+        _add(session, account_id, key.id, limit_name, value, authorship, now)
+    change = Change(step.key_value, _steps(session, account_id, key.id, now)[limit_name].key_value)
+    _audit(session, account_id, limit_name, change, actor=actor, reason=reason, subject=public_id, now=now)
+    return change
+
+
+def set_account_limit(
+    session: Session,
+    account_id: int,
+    limit_name: Limit,
+    value: int | None,
+    *,
+    actor: str,
+    reason: str,
+    until: int | None = None,
+    address: str = "",
+    now: int,
+) -> Change:
+    """For staff: None lifts the limit. The reason has 10 characters at least. Keys set above the new value stay
+    as they are and are bound by the account. Raises `NoSuchAccount`, `BadValue`."""
+    _check_value(value, until, now)
+    return _change_account(
+        session, account_id, limit_name, (value, until), actor=actor, reason=reason, address=address, now=now
+    )
+
+
+def remove_account_limit(
+    session: Session,
+    account_id: int,
+    limit_name: Limit,
+    *,
+    actor: str,
+    reason: str,
+    address: str = "",
+    now: int,
+) -> Change:
+    """For staff: back to the plan's value. Raises as `set_account_limit`."""
+    return _change_account(
+        session, account_id, limit_name, None, actor=actor, reason=reason, address=address, now=now
+    )
+
+
+def history(session: Session, account_id: int, limit: int) -> list[Override]:
+    """Overrides of the account and its keys, ended ones too, newest first."""
+    query = select(Override).where(Override.account_id == account_id)
+    return list(session.exec(query.order_by(col(Override.id).desc()).limit(limit)).all())
+
+
+def carry_over(session: Session, account_id: int, old_key_id: int, new_key_id: int, *, now: int) -> None:
+    """Give a key that replaces another one the overrides that are in force on it."""
+    for row in _active(session, account_id, old_key_id, now):
+        if row.key_id == old_key_id:
+            authorship = _Authorship(row.author, row.is_staff, row.reason, row.until)
+            _add(session, account_id, new_key_id, _known(row.limit_name), row.value, authorship, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorship:
+    author: str
+    is_staff: bool
+    reason: str
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Everything that is set for one limit."""
+
+    plan_name: str
+    plan_value: int | None
+    account: Override | None
+    staff: Override | None
+    own: Override | None
+
+    @property
+    def overrides(self) -> list[Override]:
+        return [row for row in (self.account, self.staff, self.own) if row is not None]
+
+    @property
+    def account_value(self) -> int | None:
+        return self.plan_value if self.account is None else self.account.value
+
+    @property
+    def key(self) -> Override | None:
+        if self.staff is None or self.own is None:
+            return self.staff or self.own
+        return self.own if (self.own.value or 0) <= (self.staff.value or 0) else self.staff
+
+    @property
+    def key_value(self) -> int | None:
+        return self.account_value if self.key is None else self.key.value
+
+
+def _steps(session: Session, account_id: int, key_id: int | None, now: int) -> dict[Limit, _Step]:
+    plan = session.exec(
+        select(Plan).join(Account, col(Account.plan) == col(Plan.name)).where(Account.id == account_id)
+    ).first()
+    if plan is None:
+        raise NoSuchAccount
+    rows = _active(session, account_id, key_id, now)
+
+    def step(name: Limit, plan_value: int | None) -> _Step:
+        mine = [row for row in rows if row.limit_name == name]
+        return _Step(
+            plan.name,
+            plan_value,
+            account=next((row for row in mine if row.key_id is None), None),
+            staff=next((row for row in mine if row.key_id is not None and row.is_staff), None),
+            own=next((row for row in mine if row.key_id is not None and not row.is_staff), None),
+        )
+
+    return {
+        "hourly_requests": step("hourly_requests", plan.hourly_requests),
+        "monthly_tokens": step("monthly_tokens", plan.monthly_tokens),
+    }
+
+
+def _active(session: Session, account_id: int, key_id: int | None, now: int) -> list[Override]:
+    """Newest first."""
+    query = select(Override).where(
+        Override.account_id == account_id,
+        or_(col(Override.key_id).is_(None), col(Override.key_id) == key_id),
+        col(Override.ended_at).is_(None),
+        or_(col(Override.until).is_(None), col(Override.until) > now),
+    )
+    return list(session.exec(query.order_by(col(Override.id).desc())).all())
+
+
+def _rung(layer: Literal["account", "key"], row: Override | None, value: int | None, inherits: str) -> Rung:
+    if row is None:
+        return Rung(layer, value, inherits, "", "", None, False)
+    origin = "set by staff" if row.is_staff else "set on this key"
+    return Rung(layer, row.value, origin, row.author, row.reason, row.until, True)
+
+
+def _check_value(value: int | None, until: int | None, now: int) -> None:
+    if value is not None and not 0 <= value <= HIGHEST:
+        raise BadValue("A limit is a whole number, 0 or more. Leave it out for no limit of its own.")
+    if until is not None and until <= now:
+        raise BadValue("The end of this limit lies in the past. Choose a later one.")
+
+
+def _check_staff(step: _Step, value: int | None, name: Limit) -> None:
+    bound = None if step.staff is None else step.staff.value
+    if bound is None:
+        return
+    removes_nothing_of_his = value is None and step.own is None
+    if removes_nothing_of_his or (value is not None and value > bound):
+        raise SetByStaff(bound, name)
+
+
+def _change_account(
+    session: Session,
+    account_id: int,
+    limit_name: Limit,
+    override: tuple[int | None, int | None] | None,
+    *,
+    actor: str,
+    reason: str,
+    address: str,
+    now: int,
+) -> Change:
+    """`override` is value and end; None takes the account's override away."""
+    name, reason = _known(limit_name), _good_reason(reason)
+    if session.get(Account, account_id) is None:
+        raise NoSuchAccount
+    epochs.bump(session, account_id, now=now)
+    step = _steps(session, account_id, None, now)[name]
+    _end(session, [step.account], now)
+    if override is not None:
+        value, until = override
+        authorship = _Authorship(actor, True, reason, until)
+        _add(session, account_id, None, name, value, authorship, now)
+    new = _steps(session, account_id, None, now)[name].account_value
+    _audit(
+        session,
+        account_id,
+        name,
+        Change(step.account_value, new),
+        actor=actor,
+        reason=reason,
+        subject="account",
+        address=address,
+        now=now,
+    )
+    return Change(step.account_value, new)
+
+
+def _audit(
+    session: Session,
+    account_id: int,
+    name: Limit,
+    change: Change,
+    *,
+    actor: str,
+    reason: str,
+    subject: str,
+    address: str = "",
+    now: int,
+) -> None:
+    audit.record(
+        session,
+        f"limit.{name}",
+        actor=actor,
+        account_id=account_id,
+        subject=subject,
+        old=_shown(change.old),
+        new=_shown(change.new),
+        reason=reason,
+        address=address,
+        now=now,
+    )
+
+
+def _shown(value: int | None) -> str:
+    return "no limit" if value is None else str(value)
+
+
+def _end(session: Session, rows: list[Override | None], now: int) -> None:
+    for row in rows:
+        if row is not None:
+            row.ended_at = now
+            session.add(row)
+
+
+def _add(
+    session: Session,
+    account_id: int,
+    key_id: int | None,
+    name: Limit,
+    value: int | None,
+    authorship: _Authorship,
+    now: int,
+) -> None:
+    session.add(
+        Override(
+            account_id=account_id,
+            key_id=key_id,
+            limit_name=name,
+            value=value,
+            author=authorship.author,
+            is_staff=authorship.is_staff,
+            reason=authorship.reason,
+            created_at=now,
+            until=authorship.until,
+        )
+    )
+
+
+def _good_reason(reason: str) -> str:
+    clean = reason.strip()
+    if len(clean) < SHORTEST_REASON:
+        raise BadValue(f"Write the reason in {SHORTEST_REASON} characters or more: the customer reads it.")
+    return clean
+
+
+def _known(limit_name: str) -> Limit:
+    if limit_name not in get_args(Limit):
+        raise BadValue(f"There is no limit called {limit_name!r}.")
+    return cast(Limit, limit_name)
