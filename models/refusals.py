@@ -1,7 +1,7 @@
 """Requests of known keys that the gateway itself refused: what the owner sees when he asks why.
 
-A refusal consumes nothing, so these rows are no part of the ledger and may be thinned out: `skipped` says how many
-refusals of the same key went unwritten before this one.
+A refusal consumes nothing, so these rows are no part of the ledger and may be thinned out: `skipped` says how
+many refusals of the same key went unwritten before this one.
 """
 
 from dataclasses import astuple, dataclass, fields
@@ -25,6 +25,7 @@ class RefusalRow(SQLModel, table=True):
     status: int
     code: str
     param: str | None = None
+    message: str = ""
     limit_name: str | None = None
     layer: str | None = None
     value: int | None = Field(default=None, sa_type=BigInteger)
@@ -35,8 +36,9 @@ class RefusalRow(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A refusal on its way into the table. `limit_name` to `window_end` are set when a limit refused: the layer,
-    its value, the count at the decision, and when its window ends. Columns and their order are the table's."""
+    """A refusal on its way into the table. `message` is the sentence that the client got. `limit_name` to
+    `window_end` are set when a limit refused: the layer, its value, the count at the decision, and when its
+    window ends. Columns and their order are the table's."""
 
     request_id: str
     at: int
@@ -46,6 +48,7 @@ class Line:
     status: int
     code: str
     param: str | None = None
+    message: str = ""
     limit_name: str | None = None
     layer: str | None = None
     value: int | None = None

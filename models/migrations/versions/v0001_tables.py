@@ -204,6 +204,7 @@ def _ledger() -> None:
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("param", sa.String(), nullable=True),
+        sa.Column("message", sa.String(), nullable=False),
         sa.Column("limit_name", sa.String(), nullable=True),
         sa.Column("layer", sa.String(), nullable=True),
         sa.Column("value", sa.BigInteger(), nullable=True),
