@@ -10,9 +10,8 @@ before it a status.
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from models.keys import Principal
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -24,13 +23,16 @@ from api.providers.base import UpstreamCall, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
 from api.types import Envelope, StopReason, Target, WireName
 from api.wires import BadReply
+from models.keys import Principal
 from models.live import Lease
-from models.usage import FinalRow, OpenRow, Outcome, Usage
+from models.usage import FinalRow, OpenRow, Usage
 
 if TYPE_CHECKING:
     from api.pipeline import Pipeline
 
 log = logging.getLogger("starscoo.gateway")
+
+Outcome = Literal["ok", "error", "cut", "client_abort"]
 
 SILENCE_SECONDS: Final = 15
 LONGEST_RETRY_SECONDS: Final = 120
@@ -85,6 +87,8 @@ class Exchange(Response):
         self._has_headers = False
         self._is_settled = False
         self._may_leave = True
+        self._is_running = False
+        self._has_left = False
         self._opened = pipeline.ledger.open(
             OpenRow(
                 id=call.work.id,
@@ -104,12 +108,17 @@ class Exchange(Response):
         # A server says "disconnect" also when the answer is complete; then the task has nothing left to cut.
         while (await receive())["type"] != "http.disconnect":
             pass
-        if self._may_leave and not task.done():
+        self._has_left = True
+        if self._is_running and self._may_leave and not task.done():
             task.cancel()
         await asyncio.shield(task)
 
     async def _run(self, send: Send) -> None:
+        # A task that is cancelled before its first step would never settle: then it only looks at the flag.
+        self._is_running = True
         try:
+            if self._has_left:
+                raise asyncio.CancelledError
             await self._send_and_relay(send)
         except asyncio.CancelledError:
             # The client left: whatever comes now must run to its end.

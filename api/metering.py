@@ -9,7 +9,6 @@ waited for by nobody, at most ten a second per key; those beyond are counted in 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,6 +24,7 @@ log = logging.getLogger("starscoo.ledger")
 REFUSALS_PER_SECOND: Final = 10
 UNSAVED_ROWS: Final = 100_000
 RETRY_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 10
 _MILLION: Final = 1_000_000
 
 
@@ -55,7 +55,7 @@ class Ledger:
         self._opens: list[OpenRow] = []
         self._finals: list[FinalRow] = []
         self._refused: list[refusals.Line] = []
-        self._unsaved: deque[FinalRow] = deque()
+        self._unsaved: tuple[list[OpenRow], list[FinalRow]] = ([], [])
         self._receipt: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -68,9 +68,12 @@ class Ledger:
         self._writer = asyncio.create_task(self._write_for_ever(), name="ledger writer")
 
     async def stop(self) -> None:
-        """Writes what is there, then ends."""
+        """Writes what is there, then ends; a database that stays away is waited for as long as `STOP_SECONDS`."""
         if self._writer is not None:
-            await self._idle.wait()
+            try:
+                await asyncio.wait_for(self.drained(), STOP_SECONDS)
+            except TimeoutError:
+                log.critical("%d rows of the ledger are lost: the database stayed away", self.backlog)
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
             self._writer = None
@@ -101,10 +104,20 @@ class Ledger:
         self._refused.append(replace(line, skipped=skipped))
         self._expect()
 
+    async def drained(self) -> None:
+        """Returns when nothing waits to be written."""
+        await self._idle.wait()
+
     @property
     def backlog(self) -> int:
         """Rows that wait to be written."""
-        return len(self._opens) + len(self._finals) + len(self._refused) + len(self._unsaved)
+        return (
+            len(self._opens)
+            + len(self._finals)
+            + len(self._refused)
+            + len(self._unsaved[0])
+            + len(self._unsaved[1])
+        )
 
     def _expect(self) -> asyncio.Future[None]:
         if self._receipt is None:
@@ -119,25 +132,25 @@ class Ledger:
             self._wake.clear()
             receipt, self._receipt = self._receipt, None
             await self._write_batch(receipt)
-            if self._receipt is None and not self._unsaved:
+            if self._receipt is None and not any(self._unsaved):
                 self._idle.set()
 
     async def _write_batch(self, receipt: asyncio.Future[None] | None) -> None:
-        opens, self._opens = self._opens, []
-        finals, self._finals = [*self._unsaved, *self._finals], []
+        opens, self._opens = [*self._unsaved[0], *self._opens], []
+        finals, self._finals = [*self._unsaved[1], *self._finals], []
         refused, self._refused = self._refused, []
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._thread, self._commit, opens, finals, refused)
         except Exception as error:  # whatever the database raises, the rows stay and their clients are told
             log.error("The ledger could not be written: %s. %d final rows are kept.", error, len(finals))
-            self._unsaved = deque(finals, maxlen=UNSAVED_ROWS)
+            self._unsaved = (opens[-UNSAVED_ROWS:], finals[-UNSAVED_ROWS:])
             loop.call_later(RETRY_SECONDS, self._wake.set)
             if receipt is not None:
                 receipt.set_exception(LedgerAway(str(error)))
                 receipt.exception()  # a refusal's receipt has no reader; do not warn about it
             return
-        self._unsaved.clear()
+        self._unsaved = ([], [])
         if receipt is not None:
             receipt.set_result(None)
         if self._on_settled is not None and (finals or refused):

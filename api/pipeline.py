@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
-from models.keys import Principal
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +24,7 @@ from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
 from api.types import Envelope, Target, WireName
 from models import refusals
+from models.keys import Principal
 from models.live import Lease
 
 STREAM_UPSTREAM_ABOVE_TOKENS: Final = 21_333
@@ -152,7 +152,8 @@ def refusal_line(work: Work, principal: Principal, error: GatewayError) -> refus
         model=work.model[:100],
         status=error.status,
         code=error.kind,
-        param=error.param,
+        param=error.param[:200] if error.param else None,
+        message=error.message[:500],
         limit_name=blocked.limit if blocked else None,
         layer=blocked.layer if blocked else None,
         value=blocked.value if blocked else None,

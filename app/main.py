@@ -131,6 +131,7 @@ class Starscoo:
         if self._sandbox is not None:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
+            await server.ready.wait()
 
     def drain(self) -> None:
         """No new work from now on; what runs may end."""

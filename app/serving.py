@@ -1,5 +1,6 @@
 """The servers that carry the application: one for people and clients, one on loopback for the sandbox."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -36,7 +37,15 @@ class PublicServer(uvicorn.Server):
 
 
 class InnerServer(uvicorn.Server):
-    """A second server in the same loop; signals belong to the first."""
+    """A second server in the same loop; signals belong to the first. `ready` is set once it can be reached."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
