@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from models.database import Database
+    from models.live import Limit
 
 ACTOR = "command line"
 
@@ -88,7 +89,7 @@ def create_key(
     is_json: Json = False,
 ) -> None:
     """Make a key, and its account when there is none (on the plan `unlimited`). The key is shown only now."""
-    limits = {"hourly_requests": hourly_requests, "monthly_tokens": monthly_tokens}
+    limits: dict[Limit, int | None] = {"hourly_requests": hourly_requests, "monthly_tokens": monthly_tokens}
     with _database() as (database, settings):
         answer = database.run_now(_issue, settings, email, name, limits)
     _print(
@@ -165,7 +166,7 @@ def reset_link(email: EmailArgument, is_json: Json = False) -> None:
         token = database.run_now(_issue_reset, email, now)
     from models.logins import RESET_S
 
-    link = f"{_address(settings)}/reset/{token}"
+    link = f"{settings.address}/reset/{token}"
     _print(
         {"email": email, "link": link, "ends_at": now + RESET_S},
         [link, "It works once, for an hour."],
@@ -174,18 +175,19 @@ def reset_link(email: EmailArgument, is_json: Json = False) -> None:
 
 
 def _issue(
-    session: "Session", settings: "Settings", email: str, name: str, limits: dict[str, int | None]
+    session: "Session", settings: "Settings", email: str, name: str, limits: "dict[Limit, int | None]"
 ) -> dict[str, str]:
     """All or nothing: a limit that is refused leaves neither key nor account behind."""
     from models import accounts, keys
     from models import limits as limit_rules
 
     now = _now()
-    limit_rules.ensure_plans(
-        session,
-        starter_requests=settings.starter_hourly_requests,
-        starter_tokens=settings.starter_monthly_tokens,
-    )
+    if session.get(limit_rules.Plan, "unlimited") is None:
+        limit_rules.ensure_plans(
+            session,
+            starter_requests=settings.starter_hourly_requests,
+            starter_tokens=settings.starter_monthly_tokens,
+        )
     account = accounts.ensure(session, email, plan="unlimited", now=now)
     issued = keys.issue(session, account.id, name, actor=ACTOR, now=now)
     public_id = issued.key.public_id
@@ -258,11 +260,6 @@ def _database() -> Iterator[tuple["Database", "Settings"]]:
         yield database, settings
     finally:
         database.close()
-
-
-def _address(settings: "Settings") -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    return settings.public_url or f"http://{host}:{settings.port}"
 
 
 def _now() -> int:

@@ -162,8 +162,8 @@ class Settings(BaseSettings):
     )
     durability: Annotated[Literal["full", "normal"], Allowed("full or normal")] = Field(
         default="full",
-        description="SQLite only. `full`: an answered request survives a power loss. `normal`: it "
-        "survives a crash of the process, and is faster. The ledger is money, so `full`.",
+        description="`full`: an answered request survives a power loss of the database's machine. "
+        "`normal`: it survives a crash of the process, and is faster. The ledger is money, so `full`.",
     )
     redis_url: RedisUrl | None = Field(
         default=None,
@@ -230,6 +230,12 @@ class Settings(BaseSettings):
         validation_alias="ANTHROPIC_BASE_URL",
         description="Address of Anthropic, without `/v1` as in its own SDK.",
     )
+
+    @property
+    def address(self) -> str:
+        """Where people find this server, as far as it is known before the first of them comes."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def load() -> Settings:

@@ -44,7 +44,7 @@ PLACES = {
 }
 
 SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/__main__.py", "app/demo.py"}
-PUT_TOGETHER = {"app/main.py", "app/cli.py"}
+PUT_TOGETHER = {"app/main.py", "app/cli.py", "app/demo.py"}
 IMPURE = {
     "asyncio",
     "time",

@@ -1,0 +1,190 @@
+"""`starscoo demo`: the whole product with a sandbox upstream, an admin, a customer, and a month of usage.
+
+It has a database of its own, so nothing of it ever gets into what `serve` keeps. Passwords and the customer's key
+are random, made at the first start and kept beside the database for the next one. The month is written after the
+server has begun to answer, in one short transaction per day; a later start adds the days that are missing.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlmodel import Session
+
+from api.metering import cost
+from app import demo_history
+from app.demo_history import Customer
+from app.main import Starscoo, serve
+from app.settings import Settings
+from models import accounts, keys, limits, passwords, refusals, usage
+from models.database import Database
+from models.windows import DAY
+
+DATABASE: Final = Path("data/demo.db")
+KEPT: Final = Path("data/demo.json")
+ADMIN: Final = "admin@example.com"
+CUSTOMER: Final = "alice@example.com"
+DAYS: Final = 30
+CHAT, REPORT, OWN = "Website chat", "Nightly report", "My first key"
+
+_PAUSE_S: Final = 0.02
+"""Between two days, so that the ledger's own writes come in between."""
+
+_background: set[asyncio.Task[None]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What opens the demo, from one start to the next."""
+
+    admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    customer_password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """The customer and his keys, as they stand in the tables."""
+
+    account_id: int
+    chat_key: int
+    report_key: int
+    secret: str
+
+
+def run(settings: Settings) -> None:
+    """Serve the demo until a signal ends it. Raises as `app.main.serve` does."""
+    settings = settings.model_copy(update={"database_url": f"sqlite:///{DATABASE}", "redis_url": None})
+    kept = _read_kept()
+    furnished = _furnish(settings, kept)
+    kept = Kept(kept.admin_password, kept.customer_password, furnished.secret)
+    _write_kept(kept)
+    serve(settings, is_sandbox=True, on_started=partial(_welcome, settings, kept, furnished))
+
+
+def _welcome(settings: Settings, kept: Kept, furnished: Furnished, starscoo: Starscoo) -> None:
+    """Called in the loop when the first request can be answered."""
+    models = starscoo.services.catalog.models
+    model = "gpt-5-mini" if "gpt-5-mini" in models else next(iter(models))
+    print(_words(settings.address, kept, model), flush=True)
+    customer = Customer(
+        account_id=furnished.account_id,
+        chat_key=furnished.chat_key,
+        report_key=furnished.report_key,
+        models=[models[model], *(other for name, other in models.items() if name != model)],
+        hourly_requests=settings.starter_hourly_requests,
+        monthly_tokens=settings.starter_monthly_tokens,
+        cost=cost,
+    )
+    task = asyncio.get_running_loop().create_task(_write_history(starscoo, customer), name="demo history")
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
+def _words(address: str, kept: Kept, model: str) -> str:
+    question = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    return f"""
+Starscoo is ready. A sandbox stands in for the providers: it needs no key, and nothing leaves this machine.
+
+  Dashboard  {address}
+  Customer   {CUSTOMER}  {kept.customer_password}
+  Admin      {ADMIN}  {kept.admin_password}
+
+Try it:
+
+curl {address}/v1/chat/completions \\
+  -H "Authorization: Bearer {kept.key}" \\
+  -H "Content-Type: application/json" \\
+  -d '{question}'
+
+Everything is kept in {DATABASE} and {KEPT}. Ctrl-C stops it.
+"""
+
+
+async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
+    """The last days, oldest first, then the counters of the limits anew: they were filled before these rows."""
+    database = starscoo.database
+    now = starscoo.services.now()
+    told = await database.read(refusals.last, customer.account_id, 1_000)
+    known = {line.request_id for line in told}
+    for start in demo_history.days(now, DAYS):
+        if starscoo.pipeline.is_draining:
+            return
+        past = demo_history.day(customer, start, until=now)
+        await asyncio.to_thread(_write, database, past, known)
+        await asyncio.sleep(_PAUSE_S)
+    while starscoo.pipeline.running:
+        await asyncio.sleep(_PAUSE_S)
+    # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
+    starscoo.live.fill(database.read_now(usage.counted, now=starscoo.services.now()))
+
+
+def _write(database: Database, past: demo_history.Day, known: set[str]) -> None:
+    refused = [line for line in past.refused if line.request_id not in known]
+    with database.write_batch() as connection:
+        usage.write(connection, [], past.finals, refused)
+
+
+def _furnish(settings: Settings, kept: Kept) -> Furnished:
+    database = Database(settings.database_url, durability=settings.durability)
+    try:
+        database.migrate()
+        database.run_now(
+            limits.ensure_plans,
+            starter_requests=settings.starter_hourly_requests,
+            starter_tokens=settings.starter_monthly_tokens,
+        )
+        return database.run_now(_people, kept, settings.starter_hourly_requests, now=int(time.time()))
+    finally:
+        database.close()
+
+
+def _people(session: Session, kept: Kept, hourly_requests: int, *, now: int) -> Furnished:
+    """Both accounts with the passwords that are printed, and the customer's keys."""
+    begin = now - (DAYS + 1) * DAY
+    for email, password in ((ADMIN, kept.admin_password), (CUSTOMER, kept.customer_password)):
+        account = accounts.ensure(session, email, plan="starter", now=begin)
+        if not passwords.verify(password, account.password_hash):
+            accounts.set_password(session, account.id, passwords.hash_password(password), now=now)
+    accounts.set_admin(session, ADMIN, True, actor="demo", now=now)
+    listed = keys.listing(session, account.id, now=now)
+    own = {line.key.name: line.key.id for line in reversed(listed)}
+    for name, limit in ((CHAT, None), (REPORT, demo_history.report_limit(hourly_requests))):
+        if name not in own:
+            key = keys.issue(session, account.id, name, actor=CUSTOMER, now=begin).key
+            own[name] = key.id
+            if limit is not None:
+                limits.set_key_limit(
+                    session, account.id, key.public_id, "hourly_requests", limit, actor=CUSTOMER, now=begin
+                )
+    return Furnished(account.id, own[CHAT], own[REPORT], _own_key(session, account.id, kept.key, now))
+
+
+def _own_key(session: Session, account_id: int, secret: str, now: int) -> str:
+    """The key that was kept, or a new one when it was revoked or belongs to a database that is gone."""
+    found = keys.authenticate(session, keys.digest(secret), now=now)
+    if found is not None and found.account_id == account_id:
+        return secret
+    return keys.issue(session, account_id, OWN, actor=CUSTOMER, now=now).secret
+
+
+def _read_kept() -> Kept:
+    try:
+        return Kept(**json.loads(KEPT.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return Kept()
+
+
+def _write_kept(kept: Kept) -> None:
+    """Readable by its owner alone, and never half written."""
+    fresh = KEPT.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(asdict(kept), file, indent=2)
+    fresh.replace(KEPT)
