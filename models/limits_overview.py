@@ -1,0 +1,67 @@
+"""Everything about the limits of one account on one consistent view, for the pages that show or change them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from sqlmodel import Session, col, select
+
+from models import accounts, limits
+from models.accounts import Account, NoSuchAccount
+from models.keys import ApiKey
+from models.limits import Ladder
+from models.live import Limit, Limits
+
+Ladders = Mapping[Limit, Ladder]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """`limits` is what the gateway enforces, `ladders` how it comes about."""
+
+    key: ApiKey
+    limits: Limits
+    ladders: Ladders
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """`keys` are those in force, newest first; `names` are of all keys ever, by their internal id."""
+
+    account: Account
+    limits: Limits
+    ladders: Ladders
+    keys: list[KeyLimits]
+    names: Mapping[int, str]
+
+    def find(self, public_id: str) -> KeyLimits | None:
+        return next((one for one in self.keys if one.key.public_id == public_id), None)
+
+
+def read(session: Session, account_id: int, *, now: int) -> AccountLimits:
+    """Raises `NoSuchAccount`."""
+    account = accounts.get(session, account_id)
+    if account is None:
+        raise NoSuchAccount
+    keys = session.exec(
+        select(ApiKey).where(ApiKey.account_id == account_id).order_by(col(ApiKey.id).desc())
+    ).all()
+    return AccountLimits(
+        account=account,
+        limits=limits.effective(session, account_id, None, now=now),
+        ladders=_ladders(session, account_id, None, now),
+        keys=[
+            KeyLimits(
+                key,
+                limits.effective(session, account_id, key.id, now=now),
+                _ladders(session, account_id, key.id, now),
+            )
+            for key in keys
+            if key.revoked_at is None
+        ],
+        names={key.id: key.name for key in keys},
+    )
+
+
+def _ladders(session: Session, account_id: int, key_id: int | None, now: int) -> dict[Limit, Ladder]:
+    return {name: limits.ladder(session, account_id, key_id, name, now=now) for name in get_args(Limit)}
