@@ -120,7 +120,7 @@ async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
         await asyncio.to_thread(_write, database, past, known)
         await asyncio.sleep(_PAUSE_S)
     while starscoo.pipeline.running:
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.wait(starscoo.pipeline.running)
     # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
     starscoo.live.fill(database.read_now(usage.counted, now=starscoo.services.now()))
 
