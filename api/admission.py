@@ -6,11 +6,10 @@ model's default; the limiter clamps the bound to what is left. What is refused l
 released.
 """
 
-from models.keys import Principal
-
 from api.errors import Blocked, GatewayError
 from api.types import Envelope
 from models.catalog import Model
+from models.keys import Principal
 from models.live import Claim, Lease, Live, LiveAway, Refusal, Standing
 
 HELD_SECONDS = 2

@@ -7,12 +7,12 @@ ten seconds. When the table cannot be read the answer is 503: access never opens
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from models.keys import Principal
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.errors import GatewayError
 from models import keys
 from models.database import Database
+from models.keys import Principal
 from models.live import Live
 
 KNOWN_SECONDS: Final = 60

@@ -9,26 +9,25 @@ before it a status.
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import wires
+from api.admission import Admission
 from api.client import Headers, internal_error, new_id, plain_error, start
 from api.errors import GatewayError
-from api.metering import LedgerAway, cost
-from api.providers.base import UpstreamCall, UpstreamFailure, UpstreamReply
+from api.metering import Ledger, LedgerAway, cost
+from api.providers.base import Provider, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
 from api.types import Envelope, StopReason, Target, WireName
 from api.wires import BadReply
 from models.keys import Principal
 from models.live import Lease
 from models.usage import FinalRow, OpenRow, Usage
-
-if TYPE_CHECKING:
-    from api.pipeline import Pipeline
 
 log = logging.getLogger("starscoo.gateway")
 
@@ -74,22 +73,34 @@ class Call:
         return None if upstream == asked else (upstream, asked)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an exchange works with. `running` holds the tasks of all exchanges under way, which a stopping server
+    waits for."""
+
+    providers: Mapping[str, Provider]
+    admission: Admission
+    ledger: Ledger
+    clock: Callable[[], float]
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+
+
 class Exchange(Response):
     """A request under way. Starlette calls it as the response."""
 
-    def __init__(self, pipeline: Pipeline, call: Call) -> None:
-        self._pipeline = pipeline
+    def __init__(self, parts: Parts, call: Call) -> None:
+        self._parts = parts
         self._call = call
         self._relay: Relay | None = None
         self._reply: UpstreamReply | None = None
-        self._started_ms = int(pipeline.clock() * 1000)
+        self._started_ms = int(parts.clock() * 1000)
         self._first_token_ms: int | None = None
         self._has_headers = False
         self._is_settled = False
         self._may_leave = True
         self._is_running = False
         self._has_left = False
-        self._opened = pipeline.ledger.open(
+        self._opened = parts.ledger.open(
             OpenRow(
                 id=call.work.id,
                 account_id=call.principal.account_id,
@@ -103,8 +114,8 @@ class Exchange(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.create_task(self._run(send), name=self._call.work.id)
-        self._pipeline.running.add(task)
-        task.add_done_callback(self._pipeline.running.discard)
+        self._parts.running.add(task)
+        task.add_done_callback(self._parts.running.discard)
         # A server says "disconnect" also when the answer is complete; then the task has nothing left to cut.
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -145,7 +156,7 @@ class Exchange(Response):
 
     async def _send_and_relay(self, send: Send) -> None:
         call = self._call
-        provider = self._pipeline.providers[call.target.provider]
+        provider = self._parts.providers[call.target.provider]
         self._reply = reply = await provider.send(call.upstream)
         if reply.status != 200:
             raise with_retry_after(
@@ -249,7 +260,7 @@ class Exchange(Response):
             self._has_headers = True
             await send(start(200, b"text/event-stream", self._call.headers))
         if self._first_token_ms is None and body is not KEEP_ALIVE:
-            self._first_token_ms = int(self._pipeline.clock() * 1000) - self._started_ms
+            self._first_token_ms = int(self._parts.clock() * 1000) - self._started_ms
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _fail(self, send: Send, error: GatewayError) -> None:
@@ -301,8 +312,8 @@ class Exchange(Response):
         """The lease becomes actual usage, then the final row is committed. Raises `service_unavailable`."""
         self._is_settled = True
         call = self._call
-        await self._pipeline.admission.settle(call.lease, used.total_tokens)
-        receipt = self._pipeline.ledger.finish(
+        await self._parts.admission.settle(call.lease, used.total_tokens)
+        receipt = self._parts.ledger.finish(
             FinalRow(
                 id=call.work.id,
                 account_id=call.principal.account_id,
@@ -316,7 +327,7 @@ class Exchange(Response):
                 is_estimated=is_estimated,
                 cost_nusd=cost(used, call.target.price),
                 first_token_ms=self._first_token_ms,
-                total_ms=int(self._pipeline.clock() * 1000) - self._started_ms,
+                total_ms=int(self._parts.clock() * 1000) - self._started_ms,
                 stop=stop,
             )
         )

@@ -5,7 +5,6 @@ settles (steps 7 to 9). What the gateway itself refuses consumes nothing: a leas
 refuses.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,7 +17,7 @@ from api.admission import Admission, StaleError
 from api.auth import Authenticator
 from api.client import Headers, new_id, plain_error, receive
 from api.errors import GatewayError
-from api.exchange import Call, Exchange, Work
+from api.exchange import Call, Exchange, Parts, Work
 from api.metering import Ledger
 from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
@@ -34,7 +33,7 @@ REFUSED_STATUSES: Final = frozenset({400, 403, 404, 413, 429})
 
 
 class Pipeline:
-    """Holds the parts; `running` are the exchanges under way, which a stopping server waits for."""
+    """Steps 1 to 6; `parts` are what steps 7 to 9 work with."""
 
     def __init__(
         self,
@@ -50,16 +49,13 @@ class Pipeline:
         self.authenticator = authenticator
         self.admission = admission
         self.router = router
-        self.providers = providers
-        self.ledger = ledger
-        self.clock = clock
+        self.parts = Parts(providers, admission, ledger, clock)
         self._max_body = max_body
-        self.running: set[asyncio.Task[None]] = set()
         self.is_draining = False
 
     async def answer(self, request: Request, front: WireName) -> Response:
         """One POST that generates."""
-        work = Work(new_id("req_"), front, int(self.clock() * 1000))
+        work = Work(new_id("req_"), front, int(self.parts.clock() * 1000))
         try:
             if self.is_draining:
                 raise GatewayError(
@@ -72,7 +68,7 @@ class Pipeline:
             target = self.router.route(work.model, front)[0]
             lease = await self._reserve(work, target, request)
             try:
-                return Exchange(self, self._translate(work, target, lease))
+                return Exchange(self.parts, self._translate(work, target, lease))
             except BaseException:
                 await self.admission.release(lease)
                 raise
@@ -129,7 +125,7 @@ class Pipeline:
             if standings is not None:
                 headers += self.admission.headers(*standings)
             if error.status in REFUSED_STATUSES:
-                self.ledger.refuse(refusal_line(work, work.principal, error))
+                self.parts.ledger.refuse(refusal_line(work, work.principal, error))
         return plain_error(work.front, error, headers)
 
 

@@ -13,7 +13,7 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 would cut long answers."""
 
 
-class SseTooLong(Exception):  # noqa: N818
+class SseTooLong(Exception):
     """One event grew over the limit: the other side does not speak this format, or means harm."""
 
 

@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fastapi import FastAPI
-from models.live.memory import MemoryLive
 from nicegui import Event, ui
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -38,6 +37,7 @@ from app.serving import DRAIN_SECONDS, PublicServer, loopback_server, public_con
 from app.settings import Settings
 from models import catalog, epochs, limits, usage
 from models.database import Database
+from models.live.memory import MemoryLive
 
 log = logging.getLogger("starscoo")
 
@@ -140,8 +140,8 @@ class Starscoo:
     async def stop(self) -> None:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
-        if self.pipeline.running:
-            await asyncio.wait(self.pipeline.running, timeout=DRAIN_SECONDS)
+        if self.pipeline.parts.running:
+            await asyncio.wait(self.pipeline.parts.running, timeout=DRAIN_SECONDS)
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from fakes.clock import Clock
-from models.live.memory import MemoryLive
 from sqlmodel import Session, select
 
 from api.admission import Admission
@@ -26,6 +25,7 @@ from app.serving import InnerServer, loopback_server
 from models import accounts, catalog, epochs, keys, limits, usage
 from models.database import Database
 from models.live import Limit as LimitName
+from models.live.memory import MemoryLive
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
@@ -87,8 +87,8 @@ class Gateway:
 
     async def settled(self) -> None:
         """When every exchange has ended and the ledger is written."""
-        if self.pipeline.running:
-            await asyncio.wait(set(self.pipeline.running), timeout=20)
+        if self.pipeline.parts.running:
+            await asyncio.wait(set(self.pipeline.parts.running), timeout=20)
         await self.ledger.drained()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -113,8 +113,8 @@ class Gateway:
         await self._server.ready.wait()
         started()
         await serving
-        if self.pipeline.running:
-            await asyncio.wait(self.pipeline.running, timeout=10)
+        if self.pipeline.parts.running:
+            await asyncio.wait(self.pipeline.parts.running, timeout=10)
         await self.ledger.stop()
         await self.transport.stop()
 

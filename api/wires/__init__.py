@@ -17,7 +17,7 @@ from api.types import Envelope, Event, Reply, Request, StopReason, Target, WireN
 from models.usage import Usage
 
 
-class BadReply(Exception):  # noqa: N818
+class BadReply(Exception):
     """What the upstream sent is not an answer of its wire; told to the client as `upstream_error`."""
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from api.errors import GatewayError, Kind
 from api.types import Failed
+from api.wires.known_types import UNREADABLE
 
 _OVERLOADED_WAIT_S: Final = 5
 
@@ -97,7 +98,7 @@ def parse_error(status: int, body: bytes) -> GatewayError:
     """An answer that is no success. Proxies before the API answer in HTML; then the status alone counts."""
     try:
         error = _body.decode(body).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return _sentence(_BY_STATUS.get(status, "upstream_error"))
     return _classify(error, status)
 

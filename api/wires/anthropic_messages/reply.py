@@ -10,7 +10,7 @@ import msgspec
 from api.types import Part, Reasoning, Refusal, Reply, StopReason, Text, ToolCall
 from api.wires import BadReply
 from api.wires.anthropic_messages.turns import VENDOR
-from api.wires.known_types import KnownTypes
+from api.wires.known_types import UNREADABLE, KnownTypes
 from models.usage import Usage
 
 _STOPS: Final[dict[str | None, StopReason]] = {
@@ -99,7 +99,7 @@ def parse_reply(body: bytes) -> Reply:
         message = _message.decode(body)
         blocks = [block for raw in message.content if (block := BLOCKS.decode(raw)) is not None]
         parts = [_part(block) for block in blocks]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadReply(str(error)) from error
     if message.stop_reason == "refusal" and message.stop_details and message.stop_details.explanation:
         parts.append(Refusal(text=message.stop_details.explanation))

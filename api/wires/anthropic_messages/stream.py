@@ -35,7 +35,7 @@ from api.wires.anthropic_messages.reply import (
     compact,
     stop_of,
 )
-from api.wires.known_types import KnownTypes
+from api.wires.known_types import UNREADABLE, KnownTypes
 from models.usage import Usage
 
 
@@ -132,7 +132,7 @@ class Reader:
         try:
             known = _EVENTS.decode(event.data)
             return [] if known is None else self._read(known)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             self._has_failed = True
             return [errors.unreadable()]
 

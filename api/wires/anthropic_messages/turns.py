@@ -11,7 +11,6 @@ Source: Anthropic's documentation, "Messages", "Handle tool calls" and "Vision",
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ import msgspec
 
 from api.errors import GatewayError
 from api.types import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from api.wires.known_types import UNREADABLE
 
 Block = dict[str, object]
 
@@ -150,7 +150,7 @@ def _input(arguments: str) -> msgspec.Raw | dict[str, str]:
         return {}
     try:
         is_object = isinstance(msgspec.json.decode(arguments), dict)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         is_object = False
     return msgspec.Raw(arguments.encode()) if is_object else {_BAD_ARGUMENTS: arguments}
 
@@ -166,7 +166,7 @@ def _media_type(content: str, path: str) -> str:
     """What the bytes say: labels such as image/jpg and mislabelled files are common and refused upstream."""
     try:
         head = base64.b64decode(content[:24], validate=True)
-    except binascii.Error:
+    except ValueError:
         head = b""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
