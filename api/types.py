@@ -25,11 +25,11 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 # --- what a message holds -------------------------------------------------------------------------------
 
 
-class Text(Struct, tag="text"):
+class Text(Struct, frozen=True, tag="text"):
     text: str
 
 
-class Image(Struct, tag="image"):
+class Image(Struct, frozen=True, tag="image"):
     """Either `url` (http or https, fetched by the upstream, never by us) or `media_type` and base64
     `content`."""
 
@@ -39,13 +39,13 @@ class Image(Struct, tag="image"):
     detail: str | None = None
 
 
-class Document(Struct, tag="document"):
+class Document(Struct, frozen=True, tag="document"):
     media_type: str
     content: str
     title: str | None = None
 
 
-class Reasoning(Struct, tag="reasoning"):
+class Reasoning(Struct, frozen=True, tag="reasoning"):
     """A model's thinking. `signature` is the vendor's opaque proof and travels untouched; `vendor` issued
     it."""
 
@@ -55,17 +55,17 @@ class Reasoning(Struct, tag="reasoning"):
     vendor: str = ""
 
 
-class Refusal(Struct, tag="refusal"):
+class Refusal(Struct, frozen=True, tag="refusal"):
     text: str
 
 
-class ToolCall(Struct, tag="tool_call"):
+class ToolCall(Struct, frozen=True, tag="tool_call"):
     id: str
     name: str
     arguments: str
 
 
-class ToolResult(Struct, tag="tool_result"):
+class ToolResult(Struct, frozen=True, tag="tool_result"):
     call_id: str
     parts: tuple[Text | Image | Document, ...] = ()
     is_error: bool = False
@@ -74,7 +74,7 @@ class ToolResult(Struct, tag="tool_result"):
 Part = Text | Image | Document | Reasoning | Refusal | ToolCall | ToolResult
 
 
-class Message(Struct):
+class Message(Struct, frozen=True):
     """One turn. `system` messages may stand anywhere; a wire that knows no late ones says what it does with
     them.
 
@@ -89,21 +89,21 @@ class Message(Struct):
 # --- a request ------------------------------------------------------------------------------------------
 
 
-class Tool(Struct):
+class Tool(Struct, frozen=True):
     name: str
     description: str | None = None
     parameters: Mapping[str, object] | None = None
     is_strict: bool = False
 
 
-class ToolChoice(Struct):
+class ToolChoice(Struct, frozen=True):
     """`named` carries `name`; `none`, `auto` and `required` do not."""
 
     mode: Literal["none", "auto", "required", "named"]
     name: str | None = None
 
 
-class Request(Struct):
+class Request(Struct, frozen=True):
     """One generation in canonical form. `None` means: the client did not say, the target's default holds.
 
     `max_output_tokens` is the client's own bound (`max_output_param` is what he called it). What a target
@@ -125,7 +125,7 @@ class Request(Struct):
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
-class Envelope(Struct):
+class Envelope(Struct, frozen=True):
     """What peek reads of a body: the fields the gateway itself decides by, and all values still raw, in
     order.
 
@@ -142,7 +142,7 @@ class Envelope(Struct):
     fields: Mapping[str, msgspec.Raw]
 
 
-class Target(Struct):
+class Target(Struct, frozen=True):
     """Where a request may be sent: one entry of the catalog, resolved for the client's wire."""
 
     provider: str
@@ -155,7 +155,7 @@ class Target(Struct):
 # --- an answer ------------------------------------------------------------------------------------------
 
 
-class Reply(Struct):
+class Reply(Struct, frozen=True):
     """A whole answer. `parts` are Text, Reasoning, Refusal and ToolCall, in order."""
 
     parts: tuple[Part, ...]
@@ -164,12 +164,12 @@ class Reply(Struct):
     upstream_id: str = ""
 
 
-class Started(Struct, tag="started"):
+class Started(Struct, frozen=True, tag="started"):
     upstream_id: str = ""
     usage: Usage | None = None
 
 
-class PartStarted(Struct, tag="part_started"):
+class PartStarted(Struct, frozen=True, tag="part_started"):
     """`index` counts parts of this answer from 0. `id` and `name` are set for a tool call."""
 
     index: int
@@ -178,44 +178,44 @@ class PartStarted(Struct, tag="part_started"):
     name: str | None = None
 
 
-class TextDelta(Struct, tag="text_delta"):
+class TextDelta(Struct, frozen=True, tag="text_delta"):
     """More text of a text or refusal part."""
 
     index: int
     text: str
 
 
-class ArgumentsDelta(Struct, tag="arguments_delta"):
+class ArgumentsDelta(Struct, frozen=True, tag="arguments_delta"):
     index: int
     fragment: str
 
 
-class ReasoningDelta(Struct, tag="reasoning_delta"):
+class ReasoningDelta(Struct, frozen=True, tag="reasoning_delta"):
     index: int
     text: str
 
 
-class SignatureDelta(Struct, tag="signature_delta"):
+class SignatureDelta(Struct, frozen=True, tag="signature_delta"):
     """Replaces what was there; signatures are never appended to."""
 
     index: int
     signature: str
 
 
-class PartEnded(Struct, tag="part_ended"):
+class PartEnded(Struct, frozen=True, tag="part_ended"):
     index: int
 
 
-class Heartbeat(Struct, tag="heartbeat"):
+class Heartbeat(Struct, frozen=True, tag="heartbeat"):
     """The upstream said that it lives; a writer makes a comment line of it."""
 
 
-class Finished(Struct, tag="finished"):
+class Finished(Struct, frozen=True, tag="finished"):
     stop: StopReason
     usage: Usage | None
 
 
-class Failed(Struct, tag="failed"):
+class Failed(Struct, frozen=True, tag="failed"):
     """The upstream reported an error inside the stream. `kind` is a `errors.Kind`; nothing follows it."""
 
     kind: str
