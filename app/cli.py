@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 ACTOR = "command line"
 
-commands = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+commands = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 admin = typer.Typer(no_args_is_help=True, help="Say who is an admin.")
 users = typer.Typer(no_args_is_help=True, help="Help people with their accounts.")
@@ -252,6 +254,7 @@ def _settings() -> "Settings":
 def _database() -> Iterator[tuple["Database", "Settings"]]:
     """The database of the settings with its tables in place: the first key may be made before the first start."""
     settings = _settings()
+    import models.keys  # noqa: F401  # the tables refer to one another, so all of them must be known
     from models.database import Database
 
     database = Database(settings.database_url, durability=settings.durability)
@@ -289,10 +292,11 @@ def _explained(error: Exception) -> str:
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, DBAPIError):
-        return f"The database does not answer: {str(error.orig).splitlines()[0]}"
+        return f"The database does not answer: {error.orig}"
     raise error
 
 
-def _stop(line: str, status: int) -> NoReturn:
-    print(line if line.startswith("Usage:") else f"starscoo: {line}", file=sys.stderr)
+def _stop(words: str, status: int) -> NoReturn:
+    is_help = words.startswith("Usage:")
+    print(words if is_help else f"starscoo: {' '.join(words.split())}", file=sys.stderr)
     raise SystemExit(status)
