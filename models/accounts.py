@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, or_
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import audit, epochs
-from models.database import Refused
+from models.errors import Refused
 
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s.\x00-\x1f\x7f]+(\.[^@\s.\x00-\x1f\x7f]+)*")
 _LONGEST_EMAIL: Final = 254
@@ -46,7 +46,7 @@ class NoSuchAccount(Refused):
 
 
 def create(session: Session, email: str, password_hash: str | None, *, plan: str, now: int) -> Account:
-    """Raises `BadEmail`, `EmailTaken`. The password's rules are the caller's business; nobody is born admin."""
+    """Raises `BadEmail`, `EmailTaken`. Rules for passwords are the caller's; nobody is born admin."""
     address = normal_email(email)
     if find_by_email(session, address) is not None:
         raise EmailTaken
@@ -139,7 +139,7 @@ def search(session: Session, text: str, *, limit: int = 50, before_id: int | Non
 
 
 def normal_email(email: str) -> str:
-    """Trimmed and in lower case. Raises `BadEmail`: the check is coarse, only a mail would prove an address."""
+    """Trimmed, in lower case. Raises `BadEmail`: a coarse check, only a mail would prove an address."""
     address = email.strip().lower()
     if len(address) > _LONGEST_EMAIL or not _EMAIL.fullmatch(address):
         raise BadEmail

@@ -5,7 +5,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 
 class AuditRow(SQLModel, table=True):
-    """`actor` is an e-mail address, or who used the command line; `subject` a key's public id or an address."""
+    """`actor` is an email address, or the command line; `subject` a key's public id or an address."""
 
     __tablename__ = "audit"
 

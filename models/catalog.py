@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, cast, get_args
 
+from models.errors import Refused
+
 Sampling = Literal["fixed", "temperature_or_top_p"]
 """What a model does with temperature and top_p: `fixed` takes only the defaults."""
 
@@ -32,7 +34,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class TargetEntry:
-    """One way to reach a model: the provider's name, its id there, and the wires it speaks in order of choice."""
+    """One way to reach a model: the provider's name, its id there, and its wires in order of choice."""
 
     provider: str
     upstream_id: str
@@ -64,7 +66,7 @@ class Catalog:
     models: dict[str, Model]
 
 
-class BadCatalog(Exception):
+class BadCatalog(Refused):
     """The text is one line that says what is wrong and where."""
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import Session
 
 from models import migrations
+from models.errors import Refused as Refused
 from models.locks import LockTimeout, WriterLock, open_private, try_lock
 
 P = ParamSpec("P")
@@ -37,10 +38,6 @@ _WAIT_S = 10
 _STATEMENT_LIMIT_MS = 60_000
 _SERVING_LOCK = 0x5742_5EE1
 _MIGRATION_LOCK = 0x5742_3161
-
-
-class Refused(Exception):
-    """Something that people asked for cannot be done; the text says what, why, and what to do."""
 
 
 class BadDatabase(Refused):

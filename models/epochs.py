@@ -1,7 +1,7 @@
 """A number per account that grows with every change of its keys, limits, plan or state.
 
-The bump is written in the change's own transaction. Whoever remembers a principal remembers the epoch it was read
-at; a newer epoch makes the memory stale, which is how a revoked key stops without a look-up per request.
+The bump is written in the change's own transaction. Whoever remembers a principal remembers the epoch it was
+read at; a newer epoch makes the memory stale, which is how a revoked key stops without a look-up per request.
 
 `bump` comes first in a change: it locks the account's row, so on PostgreSQL changes of one account follow one
 another and what the change then reads cannot move under it.
@@ -38,7 +38,7 @@ def current(session: Session, account_id: int) -> int:
 
 
 def changed_since(session: Session, ms: int) -> list[tuple[int, int]]:
-    """Account and epoch of every change since then. Ask with an overlap of a minute: a change is dated when it
-    begins, by the clock of who makes it, in whole seconds, and is seen only once it is committed."""
+    """Account and epoch of every change since then. Ask with an overlap of a minute: a change is dated when
+    it begins, by the clock of who makes it, in whole seconds, and is seen only once it is committed."""
     rows = session.exec(select(Epoch.account_id, Epoch.epoch).where(col(Epoch.changed_ms) >= ms))
     return list(rows.all())

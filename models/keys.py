@@ -19,7 +19,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import audit, epochs, limits, windows
 from models.accounts import Account, NoSuchAccount
-from models.database import Refused
+from models.errors import Refused
 from models.live import Limits
 from models.usage import RequestRow, UsageHour
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, cast, get_args
 
-from sqlalchemy import BigInteger, or_
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
-from models import audit, epochs
+from models import audit, epochs, overrides
 from models.accounts import Account, NoSuchAccount
-from models.database import Refused
+from models.errors import Refused
 from models.live import Limit, Limits
+from models.overrides import Override as Override
+from models.overrides import Plan as Plan
 
 HIGHEST: Final = 10**15
 SHORTEST_REASON: Final = 10
@@ -27,33 +28,6 @@ _UNITS: Final[dict[Limit, str]] = {
     "hourly_requests": "requests per hour",
     "monthly_tokens": "tokens per month",
 }
-
-
-class Plan(SQLModel, table=True):
-    __tablename__ = "plans"
-
-    name: str = Field(primary_key=True)
-    hourly_requests: int | None = Field(default=None, sa_type=BigInteger)
-    monthly_tokens: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class Override(SQLModel, table=True):
-    """`key_id` None: of the whole account. `value` None: no limit, which only an account can have. `until` is
-    planned, `ended_at` is when it was replaced or removed."""
-
-    __tablename__ = "overrides"
-
-    id: int = Field(default=None, primary_key=True)
-    account_id: int = Field(foreign_key="accounts.id", index=True)
-    key_id: int | None = Field(default=None, foreign_key="api_keys.id", index=True)
-    limit_name: str
-    value: int | None = Field(sa_type=BigInteger)
-    author: str
-    is_staff: bool
-    reason: str
-    created_at: int = Field(sa_type=BigInteger)
-    until: int | None = Field(default=None, sa_type=BigInteger)
-    ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +101,7 @@ def ensure_plans(session: Session, *, starter_requests: int, starter_tokens: int
 
 def effective(session: Session, account_id: int, key_id: int | None, *, now: int) -> Limits:
     """What binds that key, or, without a key, the account's values on both layers. Raises `NoSuchAccount`."""
-    steps = _steps(session, account_id, key_id, now)
+    steps = overrides.in_force(session, account_id, key_id, now)
     requests, tokens = steps["hourly_requests"], steps["monthly_tokens"]
     ends = [override.until for step in steps.values() for override in step.overrides if override.until]
     return Limits(
@@ -141,7 +115,7 @@ def effective(session: Session, account_id: int, key_id: int | None, *, now: int
 
 def ladder(session: Session, account_id: int, key_id: int | None, limit_name: Limit, *, now: int) -> Ladder:
     """Without a key the ladder ends at the account. Raises `NoSuchAccount`, `BadValue`."""
-    step = _steps(session, account_id, key_id, now)[_known(limit_name)]
+    step = overrides.in_force(session, account_id, key_id, now)[_known(limit_name)]
     rungs = [
         Rung("plan", step.plan_value, f"plan {step.plan_name.capitalize()}", "", "", None, True),
         _rung("account", step.account, step.account_value, "the plan's value"),
@@ -165,7 +139,7 @@ def set_key_limit(
     is_staff: bool = False,
     reason: str = "",
     until: int | None = None,
-    expected: int | None | Unset = UNSET,
+    expected: int | Unset | None = UNSET,
     now: int,
 ) -> Change:
     """Set a key's own number, or with None go back to the account's.
@@ -177,7 +151,7 @@ def set_key_limit(
 
     key = keys.get(session, account_id, public_id)
     epochs.bump(session, account_id, now=now)
-    step = _steps(session, account_id, key.id, now)[_known(limit_name)]
+    step = overrides.in_force(session, account_id, key.id, now)[_known(limit_name)]
     current = None if step.key is None else step.key.value
     if not isinstance(expected, Unset) and expected != current:
         raise Conflict(current)
@@ -188,11 +162,13 @@ def set_key_limit(
     if not is_staff:
         _check_staff(step, value, limit_name)
     replaced = [step.own, step.staff] if is_staff else [step.own]
-    _end(session, replaced, now)
+    overrides.end(session, replaced, now)
     if value is not None:
-        authorship = _Authorship(actor, is_staff, reason, until)
-        _add(session, account_id, key.id, limit_name, value, authorship, now)
-    change = Change(step.key_value, _steps(session, account_id, key.id, now)[limit_name].key_value)
+        authorship = overrides.Authorship(actor, is_staff, reason, until)
+        overrides.add(session, account_id, key.id, limit_name, value, authorship, now)
+    change = Change(
+        step.key_value, overrides.in_force(session, account_id, key.id, now)[limit_name].key_value
+    )
     _audit(session, account_id, limit_name, change, actor=actor, reason=reason, subject=public_id, now=now)
     return change
 
@@ -241,82 +217,10 @@ def history(session: Session, account_id: int, limit: int) -> list[Override]:
 
 def carry_over(session: Session, account_id: int, old_key_id: int, new_key_id: int, *, now: int) -> None:
     """Give a key that replaces another one the overrides that are in force on it."""
-    for row in _active(session, account_id, old_key_id, now):
+    for row in overrides.active(session, account_id, old_key_id, now):
         if row.key_id == old_key_id:
-            authorship = _Authorship(row.author, row.is_staff, row.reason, row.until)
-            _add(session, account_id, new_key_id, _known(row.limit_name), row.value, authorship, now)
-
-
-@dataclass(frozen=True, slots=True)
-class _Authorship:
-    author: str
-    is_staff: bool
-    reason: str
-    until: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """Everything that is set for one limit."""
-
-    plan_name: str
-    plan_value: int | None
-    account: Override | None
-    staff: Override | None
-    own: Override | None
-
-    @property
-    def overrides(self) -> list[Override]:
-        return [row for row in (self.account, self.staff, self.own) if row is not None]
-
-    @property
-    def account_value(self) -> int | None:
-        return self.plan_value if self.account is None else self.account.value
-
-    @property
-    def key(self) -> Override | None:
-        if self.staff is None or self.own is None:
-            return self.staff or self.own
-        return self.own if (self.own.value or 0) <= (self.staff.value or 0) else self.staff
-
-    @property
-    def key_value(self) -> int | None:
-        return self.account_value if self.key is None else self.key.value
-
-
-def _steps(session: Session, account_id: int, key_id: int | None, now: int) -> dict[Limit, _Step]:
-    plan = session.exec(
-        select(Plan).join(Account, col(Account.plan) == col(Plan.name)).where(Account.id == account_id)
-    ).first()
-    if plan is None:
-        raise NoSuchAccount
-    rows = _active(session, account_id, key_id, now)
-
-    def step(name: Limit, plan_value: int | None) -> _Step:
-        mine = [row for row in rows if row.limit_name == name]
-        return _Step(
-            plan.name,
-            plan_value,
-            account=next((row for row in mine if row.key_id is None), None),
-            staff=next((row for row in mine if row.key_id is not None and row.is_staff), None),
-            own=next((row for row in mine if row.key_id is not None and not row.is_staff), None),
-        )
-
-    return {
-        "hourly_requests": step("hourly_requests", plan.hourly_requests),
-        "monthly_tokens": step("monthly_tokens", plan.monthly_tokens),
-    }
-
-
-def _active(session: Session, account_id: int, key_id: int | None, now: int) -> list[Override]:
-    """Newest first."""
-    query = select(Override).where(
-        Override.account_id == account_id,
-        or_(col(Override.key_id).is_(None), col(Override.key_id) == key_id),
-        col(Override.ended_at).is_(None),
-        or_(col(Override.until).is_(None), col(Override.until) > now),
-    )
-    return list(session.exec(query.order_by(col(Override.id).desc())).all())
+            authorship = overrides.Authorship(row.author, row.is_staff, row.reason, row.until)
+            overrides.add(session, account_id, new_key_id, _known(row.limit_name), row.value, authorship, now)
 
 
 def _rung(layer: Literal["account", "key"], row: Override | None, value: int | None, inherits: str) -> Rung:
@@ -333,7 +237,7 @@ def _check_value(value: int | None, until: int | None, now: int) -> None:
         raise BadValue("The end of this limit lies in the past. Choose a later one.")
 
 
-def _check_staff(step: _Step, value: int | None, name: Limit) -> None:
+def _check_staff(step: overrides.Step, value: int | None, name: Limit) -> None:
     bound = None if step.staff is None else step.staff.value
     if bound is None:
         return
@@ -358,13 +262,13 @@ def _change_account(
     if session.get(Account, account_id) is None:
         raise NoSuchAccount
     epochs.bump(session, account_id, now=now)
-    step = _steps(session, account_id, None, now)[name]
-    _end(session, [step.account], now)
+    step = overrides.in_force(session, account_id, None, now)[name]
+    overrides.end(session, [step.account], now)
     if override is not None:
         value, until = override
-        authorship = _Authorship(actor, True, reason, until)
-        _add(session, account_id, None, name, value, authorship, now)
-    new = _steps(session, account_id, None, now)[name].account_value
+        authorship = overrides.Authorship(actor, True, reason, until)
+        overrides.add(session, account_id, None, name, value, authorship, now)
+    new = overrides.in_force(session, account_id, None, now)[name].account_value
     _audit(
         session,
         account_id,
@@ -407,37 +311,6 @@ def _audit(
 
 def _shown(value: int | None) -> str:
     return "no limit" if value is None else str(value)
-
-
-def _end(session: Session, rows: list[Override | None], now: int) -> None:
-    for row in rows:
-        if row is not None:
-            row.ended_at = now
-            session.add(row)
-
-
-def _add(
-    session: Session,
-    account_id: int,
-    key_id: int | None,
-    name: Limit,
-    value: int | None,
-    authorship: _Authorship,
-    now: int,
-) -> None:
-    session.add(
-        Override(
-            account_id=account_id,
-            key_id=key_id,
-            limit_name=name,
-            value=value,
-            author=authorship.author,
-            is_staff=authorship.is_staff,
-            reason=authorship.reason,
-            created_at=now,
-            until=authorship.until,
-        )
-    )
 
 
 def _good_reason(reason: str) -> str:

@@ -1,7 +1,7 @@
 """Dashboard logins, password resets, and the slowing of guesses.
 
 A login is a row found by the SHA-256 of an opaque token, so it ends on the server: after 30 minutes without
-activity, after 12 hours, at logout, with a new password, a new role or a suspension. Nothing here sees a cookie.
+activity, after 12 hours, at logout, with a new password, a new role or a suspension.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
 from models import audit
 from models.accounts import Account, NoSuchAccount, set_password
-from models.database import Refused
+from models.errors import Refused
 
 IDLE_S: Final = 30 * 60
 LONGEST_S: Final = 12 * 3600
@@ -48,8 +48,8 @@ class Reset(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """One wrong guess, twice: for the address written in and for where it came from. `subject` is hashed, since
-    people type passwords into the wrong field."""
+    """One wrong guess, twice: for the account it was for and for where it came from. `subject` is hashed,
+    since people type passwords into the wrong field."""
 
     __tablename__ = "attempts"
 
@@ -101,8 +101,8 @@ def open_login(session: Session, account_id: int, *, device: str, now: int) -> s
 def resolve(session: Session, token: str, *, now: int, is_active: bool) -> Viewer | None:
     """None for a token that is unknown or ended, and for a suspended account.
 
-    `is_active`: the visitor did something (an open socket is no activity); this moves the idle end, written at
-    most once a minute, and needs `database.run`. Without it `database.read` will do.
+    `is_active`: the visitor did something (an open socket is no activity); this moves the idle end, written
+    at most once a minute, and needs `database.run`. Without it `database.read` will do.
     """
     found = session.exec(
         select(Login, Account)
@@ -143,8 +143,8 @@ def issue_reset(session: Session, account_id: int, *, actor: str, now: int) -> s
 
 
 def use_reset(session: Session, token: str, password_hash: str, *, now: int) -> int:
-    """Sets the password of the link's account and returns that account; the account's logins end, and so do its
-    other links. Raises `ResetSpent`, also for a link that never was."""
+    """Sets the password of the link's account and returns that account; its logins and other links end.
+    Raises `ResetSpent`, also for a link that never was."""
     spent = session.exec(
         update(Reset)
         .where(
@@ -166,8 +166,8 @@ def use_reset(session: Session, token: str, password_hash: str, *, now: int) -> 
 
 
 def may_try(session: Session, *, email: str, address: str, now: int) -> int | None:
-    """None, or the seconds to wait before a password is looked at: after 10 wrong ones for an account or 50 from
-    a network address within 15 minutes. Refused tries are not counted, so the owner is never locked out."""
+    """None, or the seconds to wait before a password is looked at: after 10 wrong ones for an account or 50
+    from a network address within 15 minutes. Tries that had to wait are not counted."""
     waits = [
         _wait(session, _email_subject(email), WRONG_PER_EMAIL, now),
         _wait(session, _address_subject(address), WRONG_PER_ADDRESS, now),

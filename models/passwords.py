@@ -1,7 +1,7 @@
 """Passwords as argon2id hashes, at OWASP's floor: 19 MiB, two passes, one lane.
 
-A verification takes some 60 ms of one core, so it belongs in a thread. passlib is known to this file alone; it has
-had no release since 2020, and its argon2 part works with argon2-cffi 25.
+A verification takes some 60 ms of one core, so it belongs in a thread. passlib is known to this file alone; it
+has had no release since 2020, and its argon2 part works with argon2-cffi 25.
 """
 
 import secrets

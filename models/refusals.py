@@ -4,7 +4,7 @@ A refusal consumes nothing, so these rows are no part of the ledger and may be t
 many refusals of the same key went unwritten before this one.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Integer
