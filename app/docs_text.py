@@ -168,3 +168,40 @@ ERRORS: Final = (
         "Try again, or stream the answer.",
     ),
 )
+
+PARAMETERS: Final = (
+    ("model", "Required. One of the models below."),
+    (
+        "messages",
+        "Required. Roles system, developer, user, assistant and tool, in any order that makes sense; text, "
+        "and images from the user.",
+    ),
+    (
+        "max_completion_tokens",
+        "The most the answer may have, reasoning included. The older max_tokens is understood too.",
+    ),
+    ("temperature, top_p", "claude-sonnet-4-6 takes one of the two; the other models only their default, 1."),
+    ("stop", "Up to four strings that are not blank. Claude models only."),
+    ("stream, stream_options", "The answer word by word, see Streaming."),
+    ("tools, tool_choice, parallel_tool_calls", "Functions the model may ask for, see Tools."),
+    ("n", "1: one answer for each request."),
+)
+
+HEADERS: Final = (
+    (
+        "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests",
+        "Requests in this hour: the limit, what is left with this request counted, and the time until the "
+        "hour ends, like 38m12s. Left out where there is no limit.",
+    ),
+    (
+        "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens",
+        "Tokens in this month: the cap, what is neither used nor reserved, and the time until the month ends, "
+        "like 212h5m0s. Left out where there is no cap.",
+    ),
+    ("retry-after", "On refusals that pass by themselves: whole seconds until another try makes sense."),
+    (
+        "x-should-retry",
+        "On refusals: true or false, whether OpenAI's packages should try again by themselves.",
+    ),
+    ("x-request-id", "On every answer: the name under which the operator finds this request."),
+)
