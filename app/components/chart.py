@@ -12,7 +12,7 @@ from nicegui.dependencies import register_importmap_override
 from nicegui.events import GenericEventArguments
 
 from app import assets
-from app.components.elements import set_attributes, tag
+from app.components.elements import tag
 
 Figure = dict[str, Any]
 FigureOf = Callable[[bool], Figure]
@@ -42,23 +42,14 @@ def use_own_bundle() -> None:
 
 
 class Chart:
-    """`figure_of(is_dark)` is asked at each redraw; `summary` is the one sentence that a screen reader says."""
+    """`figure_of(is_dark)` is asked again when the theme changes; `summary` is what a screen reader says."""
 
     def __init__(self, figure_of: FigureOf, *, summary: str) -> None:
         self._figure_of = figure_of
-        self._is_dark: bool | None = None
-        with tag("div", "", "c-chart", role="img", aria_label=summary) as self._box:
+        with tag("div", "", "c-chart", role="img", aria_label=summary) as box:
             self._plot = ui.plotly(dict(_EMPTY))
-        self._box.on("shade", self._paint, js_handler="(e) => emit(e.detail)")
-        ui.run_javascript(_WATCH % self._box.id)
-
-    def show(self, figure_of: FigureOf, *, summary: str) -> None:
-        """Draws another figure in place."""
-        self._figure_of = figure_of
-        set_attributes(self._box, aria_label=summary)
-        if self._is_dark is not None:
-            self._plot.update_figure(figure_of(self._is_dark))
+        box.on("shade", self._paint, js_handler="(e) => emit(e.detail)")
+        ui.run_javascript(_WATCH % box.id)
 
     def _paint(self, event: GenericEventArguments) -> None:
-        self._is_dark = event.args is True
-        self._plot.update_figure(self._figure_of(self._is_dark))
+        self._plot.update_figure(self._figure_of(event.args is True))

@@ -96,10 +96,15 @@ def day_name(day: int) -> str:
     return f"{moment:%a} {moment.day} {moment:%b}"
 
 
+def column_name(day: int, running: int | None) -> str:
+    """The day's name, and that it has not ended."""
+    return f"{day_name(day)}, so far" if day == running else day_name(day)
+
+
 def figure(shown: Chart, *, is_dark: bool) -> dict[str, Any]:
     """The chart as plotly takes it: `data`, `layout` and `config`, nothing that a template would add."""
     palette = theme.SERIES_DARK if is_dark else theme.SERIES_LIGHT
-    names = [_column(day, shown.running) for day in shown.days]
+    names = [column_name(day, shown.running) for day in shown.days]
     return {
         "data": [_bars(series, names, shown, palette[series.colour]) for series in shown.series],
         "layout": _layout(names, shown, theme.INK_DARK if is_dark else theme.INK_LIGHT),
@@ -173,10 +178,6 @@ def _layout(names: list[str], shown: Chart, ink: Mapping[str, str]) -> dict[str,
             "automargin": True,
         },
     }
-
-
-def _column(day: int, running: int | None) -> str:
-    return f"{day_name(day)}, so far" if day == running else day_name(day)
 
 
 def _colours(models: Sequence[str], order: Sequence[str]) -> dict[str, int]:
