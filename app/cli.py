@@ -44,10 +44,10 @@ KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 
 
-def main() -> None:
-    """The console script. Never shows a traceback for what a person can put right."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Ends the process; never with a traceback for what a person can put right."""
     try:
-        status = commands(prog_name="starscoo", standalone_mode=False)
+        status = commands(arguments, prog_name="starscoo", standalone_mode=False)
     except TyperException as mistake:
         _stop(mistake.format_message(), 2)
     except Exception as error:
