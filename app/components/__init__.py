@@ -5,8 +5,8 @@ from app.components.code import code_block, code_tabs, render_code
 from app.components.controls import button, copy_button, icon_button, segmented
 from app.components.dialogs import Dialog, cancel_button, dialog, toast
 from app.components.elements import html, set_attributes, tag
-from app.components.fields import Field, choice, field, form, form_error
-from app.components.figures import figure_card, pill
+from app.components.fields import Field, choice, field, form, form_error, search_field
+from app.components.figures import PillKind, figure_card, pill
 from app.components.notices import banner, empty_card, failure_card
 from app.components.tables import Column, act, clipped, table
 
@@ -14,6 +14,7 @@ __all__ = [
     "Column",
     "Dialog",
     "Field",
+    "PillKind",
     "act",
     "banner",
     "button",
@@ -35,6 +36,7 @@ __all__ = [
     "meter",
     "pill",
     "render_code",
+    "search_field",
     "segmented",
     "set_attributes",
     "table",

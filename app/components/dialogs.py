@@ -22,6 +22,7 @@ class Dialog:
     ) -> None:
         self._box = tag("dialog", "", "s-dialog s-dialog-wide" if is_wide else "s-dialog")
         self._on_close = on_close
+        self.is_open = False
         if is_persistent:
             set_attributes(self._box, data_persistent="true", closedby="none")
         self._box.on("close", self._closed, args=[])
@@ -36,15 +37,16 @@ class Dialog:
             heading = tag("h2", title)
             set_attributes(self._box, aria_labelledby=heading.html_id)
             yield self._body
+        self.is_open = True
         ui.run_javascript(f"starscoo.open({self._box.id})")
 
     def close(self) -> None:
         ui.run_javascript(f"starscoo.close({self._box.id})")
 
-    def _closed(self) -> None:
+    def _closed(self) -> Any:
+        self.is_open = False
         self._body.clear()
-        if self._on_close:
-            self._on_close()
+        return self._on_close() if self._on_close else None
 
 
 def dialog(

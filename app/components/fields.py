@@ -9,6 +9,9 @@ from nicegui.events import GenericEventArguments
 from app import theme
 from app.components.elements import html, set_attributes, tag
 
+_AFTER_A_PAUSE: Final = (
+    "(e) => { const i = e.target; clearTimeout(i.pause); i.pause = setTimeout(() => emit(i.value), 300); }"
+)
 _SEND: Final = "(e) => { e.preventDefault(); emit(Object.fromEntries(new FormData(e.target))); }"
 
 
@@ -89,6 +92,20 @@ def field(
     drawn.holds(control)
     if error:
         drawn.refuse(error)
+    return drawn
+
+
+def search_field(
+    label: str, *, placeholder: str, value: str = "", on_input: Callable[[str], Awaitable[None]]
+) -> Field:
+    """Searches while it is typed in, 300 ms after the last key. Its label is spoken, not shown."""
+
+    async def typed(event: GenericEventArguments) -> None:
+        await on_input(str(event.args)[:200])
+
+    drawn = field(label, type="search", value=value, placeholder=placeholder)
+    drawn.label.classes("s-sr")
+    drawn.input.on("input", typed, js_handler=_AFTER_A_PAUSE)
     return drawn
 
 

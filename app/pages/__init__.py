@@ -1,0 +1,29 @@
+"""The pages. Each module has `register(services, outer)` for its own routes, or `show(services, viewer)` when it
+lives inside the signed-in shell."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app import assets, failures, forms, headers
+from app.components import chart
+from app.pages import docs, landing, reset, shell, signing
+from app.services import Services
+
+FAVICON: Final = assets.ROOT / "icons" / "star.svg"
+
+
+def register_all(services: Services, outer: FastAPI) -> None:
+    """Every route of the dashboard. Pages themselves go to NiceGUI's app, which `ui.run_with` mounts."""
+    assets.register(outer)
+    forms.register(services, outer)
+    failures.register(outer)
+    chart.use_own_bundle()
+    for module in (landing, signing, reset, shell, docs):
+        module.register(services, outer)
+
+
+def guard(app: ASGIApp, services: Services) -> ASGIApp:
+    """The layer around it all: security headers, and the check of origins."""
+    return headers.Guard(app, public_url=services.public_url, is_secure=services.is_secure)

@@ -1,0 +1,310 @@
+"""/app/keys: the keys of an account: made, shown once, watched, revoked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from app import components, frame, live_view, login, words
+from app.binding import bind_now
+from app.components import Column, ladder, meter, tag
+from app.components.key_reveal import KeyReveal
+from app.components.tables import Cell
+from app.pages.overview import issue
+from app.services import Arrival, Services
+from models import keys, limits_overview
+from models.database import Refused
+from models.keys import ApiKey, KeyLine
+from models.limits_overview import AccountLimits
+from models.live import Standing
+from models.logins import Viewer
+
+PER_PAGE: Final = 25
+SEARCH_FROM: Final = 8
+_DAY_S: Final = 86_400
+_COLUMNS: Final = (
+    Column("Name", is_name=True),
+    Column("Key"),
+    Column("State"),
+    Column("This hour"),
+    Column("This month"),
+    Column("Last used"),
+    Column("Act", is_title_hidden=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All keys, read at once; standings by the key's internal id, of keys in force."""
+
+    now: int
+    lines: Sequence[KeyLine]
+    limits: AccountLimits
+    standings: dict[int, tuple[Standing, Standing]]
+
+    def find(self, public_id: str) -> KeyLine | None:
+        return next((line for line in self.lines if line.key.public_id == public_id), None)
+
+
+async def read(services: Services, account_id: int) -> View:
+    """Raises `NoSuchAccount`."""
+    now = services.now()
+    limits = await services.database.read(limits_overview.read, account_id, now=now)
+    return View(
+        now=now,
+        lines=await services.database.read(keys.listing, account_id, now=now),
+        limits=limits,
+        standings={
+            one.key.id: await services.live.standing(account_id, one.key.id, one.limits)
+            for one in limits.keys
+        },
+    )
+
+
+async def show(services: Services, viewer: Viewer) -> None:
+    """Draws into the current slot; the list follows as soon as it is read."""
+    page = _Page(services, viewer)
+    page.frame()
+    await page.load()
+
+
+class _Page:
+    def __init__(self, services: Services, viewer: Viewer) -> None:
+        self._services = services
+        self._viewer = viewer
+        self._view: View
+        self._wanted = ""
+        self._shown = PER_PAGE
+        self._shows_revoked = False
+
+    def frame(self) -> None:
+        with frame.title("API keys", "A key is shown once, when it is made. Give each program its own."):
+            components.button("Create key", icon="plus", on_click=self._ask_name)
+        self._content = tag("div", "", "s-stack")
+        self._reveal = KeyReveal(self._services, on_close=self.load)
+        self._dialog = components.dialog()
+        live_view.follow(self._services, self._viewer.account_id, self._content, self._arrived)
+
+    async def load(self) -> None:
+        self._view = await read(self._services, self._viewer.account_id)
+        if self._content.is_deleted:
+            return
+        self._content.clear()
+        with self._content:
+            if not self._view.lines:
+                with components.empty_card(
+                    "keys", "No keys yet", "A key lets a program call the models, within limits that you set."
+                ):
+                    components.button("Create key", icon="plus", on_click=self._ask_name)
+                return
+            if len(self._view.lines) >= SEARCH_FROM:
+                self._draw_search()
+            self._place = tag("section", "", "s-card s-flush", aria_label="Keys")
+        self._draw_list()
+
+    def _draw_search(self) -> None:
+        async def search(wanted: str) -> None:
+            self._wanted = wanted.strip().lower()
+            self._shown = PER_PAGE
+            self._draw_list()
+
+        with tag("div", "", "k-search"):
+            components.search_field(
+                "Search keys", placeholder="Name or last four", value=self._wanted, on_input=search
+            )
+
+    def _draw_list(self) -> None:
+        found = [line for line in self._view.lines if _matches(line.key, self._wanted)]
+        lines = [line for line in found if line.key.revoked_at is None]
+        revoked = [line for line in found if line.key.revoked_at is not None]
+        if self._shows_revoked:
+            lines += revoked
+        self._place.clear()
+        with self._place:
+            if lines:
+                rows = [self._row(line) for line in lines[: self._shown]]
+                components.table(_COLUMNS, rows, caption="Your keys", on_act=self._act)
+            else:
+                text = "No key matches." if self._wanted else "All keys are revoked."
+                tag("p", text, "s-quiet k-none")
+            with tag("div", "", "k-more") as more:
+                if len(lines) > self._shown:
+                    left = len(lines) - self._shown
+                    components.button(
+                        f"Show {min(left, PER_PAGE)} more", kind="plain", size="slim", on_click=self._more
+                    )
+                if revoked:
+                    word = "Hide revoked keys" if self._shows_revoked else f"Show {len(revoked)} revoked"
+                    components.button(word, kind="quiet", size="slim", on_click=self._toggle_revoked)
+            more.visible = len(lines) > self._shown or bool(revoked)
+
+    def _row(self, line: KeyLine) -> list[Cell]:
+        key = line.key
+        standings = self._view.standings.get(key.id)
+        return [
+            components.clipped(key.name),
+            Markup('<span class="s-mono s-faint k-masked">{}</span>').format(keys.masked(key)),
+            _state(line),
+            self._hour(key, standings) if standings else "–",
+            self._month(line, standings),
+            words.ago(line.last_used_at, self._view.now),
+            _acts(line),
+        ]
+
+    def _hour(self, key: ApiKey, standings: tuple[Standing, Standing]) -> Markup:
+        one = self._view.limits.find(key.public_id)
+        origin = ladder.origin("hourly_requests", one.ladders["hourly_requests"]) if one else ""
+        return Markup('<span class="l-cell">{}<span class="s-small s-faint">{}</span></span>').format(
+            meter.render(standings[0], label=_whose(standings[0]), now=self._view.now, is_slim=True), origin
+        )
+
+    def _month(self, line: KeyLine, standings: tuple[Standing, Standing] | None) -> Markup:
+        if standings is None:
+            return words.counted(line.tokens_month)
+        return Markup(
+            '<span class="l-cell">{}<span class="s-small s-faint">{} by this key</span></span>'
+        ).format(
+            meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True),
+            words.plural(line.tokens_month, "token"),
+        )
+
+    async def _arrived(self, _: list[Arrival]) -> None:
+        if not self._reveal.is_open and not self._dialog.is_open:
+            await self.load()
+
+    def _more(self) -> None:
+        self._shown += PER_PAGE
+        self._draw_list()
+
+    def _toggle_revoked(self) -> None:
+        self._shows_revoked = not self._shows_revoked
+        self._draw_list()
+
+    async def _act(self, act: str, public_id: str) -> None:
+        line = self._view.find(public_id)
+        if line is None:
+            return
+        if act == "revoke":
+            self._ask_revoke(line)
+        elif act == "reissue":
+            await self._reissue(line)
+
+    def _ask_name(self) -> None:
+        async def create(values: dict[str, str]) -> None:
+            field.accept()
+            try:
+                issued = await issue(self._services, self._viewer, values.get("name", ""))
+            except Refused as reason:
+                field.refuse(str(reason))
+                return
+            self._dialog.close()
+            self._reveal.show(issued)
+
+        with self._dialog.filled("Create a key"), components.form(create, label="Create a key"):
+            field = components.field(
+                "Name",
+                name="name",
+                value="" if self._view.lines else "My first key",
+                placeholder="Production, Anna's laptop",
+                help="For you to tell keys apart. Limits can be set afterwards.",
+                maxlength=str(keys.LONGEST_NAME),
+                is_focused=True,
+            )
+            with tag("div", "", "s-buttons s-end"):
+                components.cancel_button()
+                components.button("Create key", is_submit=True)
+
+    def _ask_revoke(self, line: KeyLine) -> None:
+        """A key in use is only revoked by whoever writes its name."""
+        is_in_use = line.last_used_at is not None and self._view.now - line.last_used_at < _DAY_S
+        name = line.key.name
+
+        async def revoke(values: dict[str, str]) -> None:
+            if field and values.get("name", "").strip() != name:
+                field.refuse("This is not the name of the key.")
+                return
+            await self._revoke(line.key)
+
+        with self._dialog.filled("Revoke this key?"):
+            components.html(_breaks(line, self._view.now))
+            with components.form(revoke, label="Revoke key"):
+                field = (
+                    components.field(f"Write “{name}” to confirm", name="name", is_focused=True)
+                    if is_in_use
+                    else None
+                )
+                with tag("div", "", "s-buttons s-end"):
+                    components.cancel_button("Keep key")
+                    components.button("Revoke key", is_submit=True, kind="danger")
+
+    async def _revoke(self, key: ApiKey) -> None:
+        viewer = await login.still(self._services, self._viewer)
+        await self._services.database.run(
+            keys.revoke, viewer.account_id, key.public_id, actor=viewer.email, now=self._services.now()
+        )
+        await bind_now(self._services, viewer.account_id)
+        self._dialog.close()
+        await self.load()
+        components.toast(f"{key.name} is revoked, from the next request on")
+
+    async def _reissue(self, line: KeyLine) -> None:
+        viewer = await login.still(self._services, self._viewer)
+        try:
+            issued = await self._services.database.run(
+                keys.reissue,
+                viewer.account_id,
+                line.key.public_id,
+                actor=viewer.email,
+                now=self._services.now(),
+            )
+        except Refused as reason:
+            components.toast(str(reason), "bad")
+            await self.load()
+            return
+        await bind_now(self._services, viewer.account_id)
+        self._reveal.show(issued)
+
+
+def _matches(key: ApiKey, wanted: str) -> bool:
+    return wanted in key.name.lower() or wanted == key.last4.lower()
+
+
+def _state(line: KeyLine) -> Markup:
+    if line.key.revoked_at is not None:
+        return components.pill("plain", "Revoked")
+    return components.pill("good", "Active") if line.is_used else components.pill("note", "Never used")
+
+
+def _acts(line: KeyLine) -> Markup:
+    key = line.key
+    if key.revoked_at is not None:
+        return Markup("")
+    revoke = components.act(
+        "revoke", key.public_id, "Revoke", label=f"Revoke {key.name}", kind="danger-plain"
+    )
+    if line.is_used:
+        return Markup('<span class="s-row-actions">{}</span>').format(revoke)
+    again = components.act(
+        "reissue", key.public_id, "Lost it? Issue again", label=f"Lost it? Issue {key.name} again"
+    )
+    return Markup('<span class="s-row-actions">{}{}</span>').format(again, revoke)
+
+
+def _breaks(line: KeyLine, now: int) -> Markup:
+    """What stops working."""
+    used = (
+        Markup("It was last used {}, with {} this hour.").format(
+            words.ago(line.last_used_at, now), words.plural(line.requests_hour, "request")
+        )
+        if line.is_used
+        else Markup("It was never used.")
+    )
+    return Markup(
+        "<p><b>{}</b> <span class='s-mono s-faint'>{}</span></p><p class='s-quiet'>{} Programs that use it are refused "
+        "with 401 from their next request on. This cannot be undone.</p>"
+    ).format(line.key.name, keys.masked(line.key), used)
+
+
+def _whose(standing: Standing) -> str:
+    return "This key" if standing.layer == "key" else "Whole account"

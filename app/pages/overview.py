@@ -1,0 +1,268 @@
+"""/app: how things stand, or, before the first request, the three steps to it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from app import components, frame, live_view, login, refusal_words, theme, words
+from app.binding import bind_now
+from app.components import Column, html, ladder, meter, model_bars, tag
+from app.components.key_reveal import KeyReveal
+from app.services import Arrival, Services
+from models import keys, limits_overview, refusals, usage
+from models.database import Refused
+from models.limits_overview import AccountLimits
+from models.live import Standing
+from models.logins import Viewer
+from models.refusals import RefusalRow
+from models.usage import DayLine, RequestRow
+
+DAY_S: Final = 86_400
+_REQUESTS: Final = 5
+_REFUSALS: Final = 3
+_STEPS: Final = (
+    ("Create a key", "It names who calls, and carries its limits."),
+    ("Send a request", "Copy a ready sample in curl, Python or JavaScript."),
+    ("See it here", "Tokens, time and cost show up within half a second."),
+)
+_OUTCOMES: Final[dict[str | None, tuple[components.PillKind, str]]] = {
+    "ok": ("good", "OK"),
+    "error": ("bad", "Failed"),
+    "cut": ("bad", "Cut off"),
+    "client_abort": ("caution", "Client left"),
+    "interrupted": ("bad", "Interrupted"),
+    None: ("note", "Running"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows, read at once."""
+
+    now: int
+    figures: usage.Overview
+    limits: AccountLimits
+    standings: tuple[Standing, Standing]
+    by_model: Sequence[DayLine]
+    requests: Sequence[RequestRow]
+    refused: Sequence[RefusalRow]
+
+
+async def read(services: Services, account_id: int) -> View:
+    """Raises `NoSuchAccount`."""
+    now, database = services.now(), services.database
+    limits = await database.read(limits_overview.read, account_id, now=now)
+    tomorrow = now - now % DAY_S + DAY_S
+    return View(
+        now=now,
+        figures=await database.read(usage.overview, account_id, now=now),
+        limits=limits,
+        standings=await services.live.standing(account_id, None, limits.limits),
+        by_model=await database.read(usage.by_day, account_id, since=tomorrow - 30 * DAY_S, until=tomorrow),
+        requests=await database.read(usage.last_requests, account_id, _REQUESTS),
+        refused=await database.read(refusals.last, account_id, _REFUSALS),
+    )
+
+
+async def show(services: Services, viewer: Viewer) -> None:
+    """Draws into the current slot and follows the account's requests while it is open."""
+    page = _Page(services, viewer)
+    page.frame()
+    await page.load()
+
+
+class _Page:
+    def __init__(self, services: Services, viewer: Viewer) -> None:
+        self._services = services
+        self._viewer = viewer
+        self._is_waiting = False
+        self._is_starter = False
+
+    def frame(self) -> None:
+        frame.title("Overview")
+        self._content = tag("div", "", "s-stack")
+        self._reveal = KeyReveal(self._services, on_close=self.load)
+        live_view.follow(self._services, self._viewer.account_id, self._content, self._arrived)
+
+    async def load(self) -> None:
+        view = await read(self._services, self._viewer.account_id)
+        if self._content.is_deleted:
+            return
+        self._is_starter = not view.figures.has_any
+        self._content.clear()
+        with self._content:
+            if self._is_starter:
+                self._draw_starter(view)
+            else:
+                _draw_figures(view)
+
+    async def _arrived(self, _: list[Arrival]) -> None:
+        """Figures follow once a second at most; an open starter card waits until its dialog is closed."""
+        if self._is_waiting or (self._is_starter and self._reveal.is_open):
+            return
+        self._is_waiting = True
+        try:
+            await asyncio.sleep(1)
+            await self.load()
+        finally:
+            self._is_waiting = False
+
+    def _draw_starter(self, view: View) -> None:
+        with tag("section", "", "s-card o-starter", aria_label="First steps"):
+            with tag("div"):
+                tag("h2", "Your first answer is two minutes away")
+                tag("p", "Any OpenAI client works: change the base URL, use a key from here.", "s-quiet")
+            html(_steps(done=1 if view.limits.keys else 0), "o-steps", "ol")
+            if view.limits.keys:
+                with tag("div", "", "s-buttons"):
+                    components.button("Go to your keys", href="/app/keys")
+                    components.button("Read the quickstart", kind="plain", href="/docs#quickstart")
+            else:
+                self._draw_form()
+        with tag("div", "", "s-grid2"):
+            _draw_meters(view)
+
+    def _draw_form(self) -> None:
+        async def create(values: dict[str, str]) -> None:
+            field.accept()
+            try:
+                issued = await issue(self._services, self._viewer, values.get("name", ""))
+            except Refused as reason:
+                field.refuse(str(reason))
+                return
+            self._reveal.show(issued)
+
+        with components.form(create, label="Create your first key").classes("o-form"):
+            field = components.field(
+                "Name of the key", name="name", value="My first key", maxlength=str(keys.LONGEST_NAME)
+            )
+            components.button("Create key", is_submit=True, icon="plus")
+
+
+async def issue(services: Services, viewer: Viewer, name: str) -> keys.Issued:
+    """A new key of whoever looks, binding at once. Raises `Refused` and `LoggedOut`."""
+    viewer = await login.still(services, viewer)
+    issued = await services.database.run(
+        keys.issue, viewer.account_id, name, actor=viewer.email, now=services.now()
+    )
+    await bind_now(services, viewer.account_id)
+    return issued
+
+
+def _steps(*, done: int) -> Markup:
+    return Markup("").join(
+        Markup('<li class="{}"><span class="o-mark">{}</span><b>{}</b><span>{}</span></li>').format(
+            "o-done" if index < done else "",
+            Markup('<span class="s-icon">{}</span><span class="s-sr">Done: </span>').format(
+                theme.icon("check")
+            )
+            if index < done
+            else index + 1,
+            title,
+            text,
+        )
+        for index, (title, text) in enumerate(_STEPS)
+    )
+
+
+def _draw_figures(view: View) -> None:
+    with tag("div", "", "s-grid4"):
+        _draw_four(view)
+    with tag("div", "", "s-grid2"):
+        _draw_meters(view)
+    with tag("div", "", "o-two"):
+        with frame.card("Last requests", is_flush=bool(view.requests), more=_link("/app/usage", "Usage")):
+            components.table(
+                (
+                    Column("When"),
+                    Column("Status"),
+                    Column("Model", is_name=True),
+                    Column("Tokens", is_number=True),
+                    Column("First token", is_number=True),
+                    Column("Total", is_number=True),
+                    Column("Cost", is_number=True),
+                ),
+                [_request_row(row, view.now) for row in view.requests],
+                caption="The last requests",
+            )
+        with frame.card("Requests by model, 30 days"):
+            if view.by_model:
+                html(model_bars.render(view.by_model))
+            else:
+                tag("p", "No requests in the last 30 days.", "s-quiet")
+    with frame.card("Last refusals", is_flush=bool(view.refused), more=_link("/app/limits", "Limits")):
+        if view.refused:
+            components.table(
+                (Column("When"), Column("Status"), Column("Model", is_name=True), Column("Why")),
+                [_refusal_row(row, view.now) for row in view.refused],
+                caption="The last refusals",
+            )
+        else:
+            tag("p", "Nothing was refused.", "s-quiet")
+
+
+def _draw_four(view: View) -> None:
+    figures, tokens = view.figures, view.standings[1]
+    components.figure_card(
+        "Requests, 24 h", words.counted(figures.requests_24h), note="settled, last 24 hours"
+    )
+    components.figure_card(
+        "Tokens this month",
+        words.counted(figures.tokens_month),
+        note=f"of {words.short(tokens.limit)}" if tokens.limit is not None else "no limit",
+    )
+    components.figure_card("Error rate, 24 h", *_rate(figures))
+    median = figures.median_first_token_ms
+    components.figure_card(
+        "Time to first token",
+        words.duration(median) if median is not None else "–",
+        note="median of streamed answers, 24 h",
+    )
+
+
+def _rate(figures: usage.Overview) -> tuple[str]:
+    if not figures.requests_24h:
+        return ("–",)
+    permille = figures.errors_24h * 1000 // figures.requests_24h
+    return (f"{permille // 10}.{permille % 10}%",)
+
+
+def _draw_meters(view: View) -> None:
+    for standing in view.standings:
+        with frame.card():
+            steps = view.limits.ladders[standing.name]
+            meter.draw(
+                standing,
+                label=ladder.NAMES[standing.name],
+                now=view.now,
+                origin=ladder.origin(standing.name, steps),
+            )
+
+
+def _request_row(row: RequestRow, now: int) -> list[Markup | str]:
+    kind, word = _OUTCOMES.get(row.outcome, ("plain", row.outcome or ""))
+    return [
+        words.ago(row.admitted_ms // 1000, now),
+        components.pill(kind, word),
+        components.clipped(row.model),
+        words.counted(row.total_tokens),
+        words.duration(row.first_token_ms) if row.first_token_ms is not None else "–",
+        words.duration(row.total_ms) if row.total_ms is not None else "–",
+        words.dollars(row.cost_nusd),
+    ]
+
+
+def _refusal_row(row: RefusalRow, now: int) -> list[Markup | str]:
+    return [
+        words.ago(row.at, now),
+        components.pill("caution", str(row.status)),
+        components.clipped(row.model or "–"),
+        refusal_words.reason(row, now=now),
+    ]
+
+
+def _link(href: str, word: str) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(href, word)
