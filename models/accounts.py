@@ -7,12 +7,13 @@ import re
 from typing import Final
 
 from sqlalchemy import BigInteger, or_
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import audit, epochs
 from models.errors import Refused
 
-_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s.\x00-\x1f\x7f]+(\.[^@\s.\x00-\x1f\x7f]+)*")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
 _LONGEST_EMAIL: Final = 254
 
 
@@ -23,7 +24,7 @@ class Account(SQLModel, table=True):
 
     id: int = Field(default=None, primary_key=True)
     email: str = Field(unique=True)
-    password_hash: str | None = None
+    password_hash: str | None = Field(default=None, repr=False)
     plan: str = Field(foreign_key="plans.name")
     is_admin: bool = False
     suspended_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -52,7 +53,10 @@ def create(session: Session, email: str, password_hash: str | None, *, plan: str
         raise EmailTaken
     account = Account(email=address, password_hash=password_hash, plan=plan, created_at=now)
     session.add(account)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as twin:  # somebody signed up with it at this very moment
+        raise EmailTaken from twin
     epochs.bump(session, account.id, now=now)
     return account
 
@@ -120,7 +124,7 @@ def search(session: Session, text: str, *, limit: int = 50, before_id: int | Non
     An empty text finds everybody. `before_id` continues after the last account seen."""
     from models.keys import ApiKey
 
-    wanted = text.strip()
+    wanted = "".join(letter for letter in text if letter.isprintable()).strip()
     query = select(Account).order_by(col(Account.id).desc()).limit(limit)
     if before_id is not None:
         query = query.where(Account.id < before_id)
@@ -141,7 +145,7 @@ def search(session: Session, text: str, *, limit: int = 50, before_id: int | Non
 def normal_email(email: str) -> str:
     """Trimmed, in lower case. Raises `BadEmail`: a coarse check, only a mail would prove an address."""
     address = email.strip().lower()
-    if len(address) > _LONGEST_EMAIL or not _EMAIL.fullmatch(address):
+    if len(address) > _LONGEST_EMAIL or not address.isprintable() or not _EMAIL.fullmatch(address):
         raise BadEmail
     return address
 

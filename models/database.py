@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
 from models import migrations
@@ -124,11 +124,17 @@ class Database:
                 if self.dialect == "postgresql":
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
                     connection.execute(text("SET LOCAL statement_timeout = 0"))
-                if migrations.revision(connection) != migrations.HEAD:
+                found = migrations.revision(connection)
+                if found not in (None, *migrations.REVISIONS):
+                    raise BadDatabase(
+                        f"The database {self._shown} was made by a newer release of Starscoo (revision {found}). "
+                        "Start that release, or restore a backup of this one."
+                    )
+                if found != migrations.HEAD:
                     migrations.upgrade(connection)
-        except OperationalError as failure:
-            shown = self._writer.url.render_as_string(hide_password=True)
-            raise BadDatabase(f"The database {shown} cannot be used: {failure.orig}") from failure
+        except DBAPIError as failure:
+            reason = str(failure.orig).strip().splitlines()[0]
+            raise BadDatabase(f"The database {self._shown} cannot be used: {reason}") from failure
 
     def is_writable(self) -> bool:
         """Whether a write would be kept, tried with a real one; for the readiness check."""
@@ -156,6 +162,10 @@ class Database:
             self._writer.dispose()
         if self._lock is not None:
             self._lock.close()
+
+    @property
+    def _shown(self) -> str:
+        return self._writer.url.render_as_string(hide_password=True)
 
     @contextmanager
     def _serving_file(self) -> Iterator[None]:

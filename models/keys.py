@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import string
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import BigInteger, func
@@ -39,7 +39,7 @@ class ApiKey(SQLModel, table=True):
     public_id: str = Field(unique=True)
     account_id: int = Field(foreign_key="accounts.id", index=True)
     name: str
-    digest: str = Field(unique=True)
+    digest: str = Field(unique=True, repr=False)
     last4: str = Field(index=True)
     created_at: int = Field(sa_type=BigInteger)
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -50,7 +50,7 @@ class Issued:
     """`secret` is the key itself, in clear, for its owner's eyes once."""
 
     key: ApiKey
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +166,8 @@ def listing(session: Session, account_id: int, *, now: int) -> list[KeyLine]:
 
 def get(session: Session, account_id: int, public_id: str) -> ApiKey:
     """Also a revoked one. Raises `NoSuchKey`."""
-    key = session.exec(
-        select(ApiKey).where(ApiKey.account_id == account_id, ApiKey.public_id == public_id)
-    ).first()
-    if key is None:
+    key = find(session, public_id)
+    if key.account_id != account_id:
         raise NoSuchKey
     return key
 
@@ -186,6 +184,8 @@ def revoke_by_id(session: Session, public_id: str, *, actor: str, now: int) -> N
 
 def find(session: Session, public_id: str) -> ApiKey:
     """Whoever owns it: for the operator only. Raises `NoSuchKey`."""
+    if not public_id.isascii() or not public_id.isalnum():  # PostgreSQL fails on what is no text to it
+        raise NoSuchKey
     key = session.exec(select(ApiKey).where(ApiKey.public_id == public_id)).first()
     if key is None:
         raise NoSuchKey

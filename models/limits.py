@@ -24,6 +24,7 @@ from models.overrides import Plan as Plan
 
 HIGHEST: Final = 10**15
 SHORTEST_REASON: Final = 10
+LONGEST_REASON: Final = 500
 _UNITS: Final[dict[Limit, str]] = {
     "hourly_requests": "requests per hour",
     "monthly_tokens": "tokens per month",
@@ -161,6 +162,7 @@ def set_key_limit(
             raise AboveAccount(value, step.account_value, limit_name)
     if not is_staff:
         _check_staff(step, value, limit_name)
+    reason = _one_line(reason)
     replaced = [step.own, step.staff] if is_staff else [step.own]
     overrides.end(session, replaced, now)
     if value is not None:
@@ -314,10 +316,16 @@ def _shown(value: int | None) -> str:
 
 
 def _good_reason(reason: str) -> str:
-    clean = reason.strip()
+    clean = _one_line(reason)
     if len(clean) < SHORTEST_REASON:
         raise BadValue(f"Write the reason in {SHORTEST_REASON} characters or more: the customer reads it.")
     return clean
+
+
+def _one_line(reason: str) -> str:
+    """Spaces in a row become one; what cannot be printed, or stored, is left out."""
+    words = " ".join(reason.split())
+    return "".join(letter for letter in words if letter.isprintable())[:LONGEST_REASON]
 
 
 def _known(limit_name: str) -> Limit:

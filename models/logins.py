@@ -90,7 +90,7 @@ def open_login(session: Session, account_id: int, *, device: str, now: int) -> s
             token_hash=_hashed(token),
             id=secrets.token_hex(8),
             account_id=account_id,
-            device=device.replace("\0", "")[:200],
+            device="".join(letter for letter in device if letter.isprintable())[:200],
             created_at=now,
             seen_at=now,
         )

@@ -30,7 +30,7 @@ def verify(text: str, stored: str | None) -> bool:
     """Without a stored hash the same work is done for nothing: time must not tell which accounts exist."""
     try:
         matches = bool(_context.verify(text, stored or _dummy()))
-    except ValueError:  # a NUL in the text, or a stored hash that is none
+    except ValueError:  # a text that is too long or no Unicode, or a stored hash that is none
         return False
     return matches and stored is not None
 

@@ -5,7 +5,9 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-HEAD: Final = "0001"
+REVISIONS: Final = ("0001",)
+"""Oldest first."""
+HEAD: Final = REVISIONS[-1]
 
 
 def revision(connection: Connection) -> str | None:
