@@ -29,6 +29,7 @@ VENDOR: Final = "anthropic"
 _OPENING: Final = "(The conversation starts with the assistant.)"
 _NOT_AN_ID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _BAD_ARGUMENTS: Final = "INVALID_JSON"
+_IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
 def system_blocks(messages: Sequence[Message]) -> list[Block]:
@@ -158,25 +159,11 @@ def _input(arguments: str) -> msgspec.Raw | dict[str, str]:
 def _image_source(image: Image, path: str) -> Block:
     if image.url is not None:
         return {"type": "url", "url": image.url}
-    content = image.content or ""
-    return {"type": "base64", "media_type": _media_type(content, path), "data": content}
-
-
-def _media_type(content: str, path: str) -> str:
-    """What the bytes say: labels such as image/jpg and mislabelled files are common and refused upstream."""
-    try:
-        head = base64.b64decode(content[:24], validate=True)
-    except ValueError:
-        head = b""
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    raise GatewayError("invalid_image", "The image is not a JPEG, PNG, GIF or WebP file in base64.", path)
+    if image.media_type not in _IMAGE_TYPES:
+        raise GatewayError(
+            "invalid_image", "This model reads JPEG, PNG, GIF and WebP images, nothing else.", path
+        )
+    return {"type": "base64", "media_type": image.media_type, "data": image.content}
 
 
 def _document(document: Document, path: str) -> Block:

@@ -22,7 +22,7 @@ from api.types import (
 )
 from api.wires import anthropic_messages
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
+PNG = Image(media_type="image/png", content="iVBORw0KGgo=")
 WEATHER = Tool(
     name="weather",
     description="Weather in a city",
@@ -358,27 +358,16 @@ def test_a_failed_tool_is_marked() -> None:
 # --- images and files -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("head", "media_type"),
-    [
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
-    ],
-    ids=["G22 png", "jpeg", "gif", "webp"],
-)
-def test_the_type_of_an_image_is_what_its_bytes_say(head: bytes, media_type: str) -> None:
-    content = base64.b64encode(head + bytes(8)).decode()
-    body = rendered(asked(user(Image(media_type="image/jpg", content=content))))
+def test_an_image_keeps_its_type() -> None:
+    body = rendered(asked(user(Image(media_type="image/webp", content="UklGRg=="))))
     assert body["messages"][0]["content"] == [
-        {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": content}}
+        {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "UklGRg=="}}
     ]
 
 
-@pytest.mark.parametrize("content", [base64.b64encode(b"<svg/>" * 9).decode(), "not base64!", "", "é"])
-def test_g23_an_image_of_another_type_is_refused_where_it_stands(content: str) -> None:
-    image = Image(media_type="image/png", content=content)
+@pytest.mark.parametrize("media_type", ["image/svg+xml", "image/heic", None])
+def test_g23_an_image_of_another_type_is_refused_where_it_stands(media_type: str | None) -> None:
+    image = Image(media_type=media_type, content="AAAA")
     error = refused(asked(user("Look", image, path="messages[0]")))
     assert (error.kind, error.param) == ("invalid_image", "messages[0].content[1]")
 
@@ -414,13 +403,13 @@ def test_other_files_are_refused_where_they_stand(media_type: str, content: str)
 
 
 def test_an_image_in_a_tool_result_stays_in_it() -> None:
-    shot = user(ToolResult(call_id="a", parts=(Text(text="See"), Image(content=PNG))))
+    shot = user(ToolResult(call_id="a", parts=(Text(text="See"), PNG)))
     body = rendered(asked("Hi", assistant(call("a")), shot, tools=(WEATHER,)))
     assert [block["type"] for block in body["messages"][2]["content"][0]["content"]] == ["text", "image"]
 
 
 def test_a_system_message_with_an_image_is_refused() -> None:
-    error = refused(asked(system(Image(content=PNG), path="messages[0]"), user("Hi")))
+    error = refused(asked(system(PNG, path="messages[0]"), user("Hi")))
     assert error.param == "messages[0].content[0]"
 
 
