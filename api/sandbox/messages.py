@@ -106,10 +106,10 @@ def reply(question: Question, answer: Answer) -> JsonObject:
 
 def stream(question: Question, answer: Answer) -> Iterator[bytes]:
     """The events, one step for each word; a `ping` follows the first block's start, as upstream sends it."""
-    usage = answer.reply.usage or Usage()
-    begun = {**_usage(usage), "output_tokens": 1}
+    usage = answer.reply.usage
+    begun = {"usage": {**_usage(usage), "output_tokens": 1}} if usage else {}
     nothing: JsonObject = {"content": [], "stop_reason": None, "stop_sequence": None}
-    opening = _event("message_start", message={**_frame(question), **nothing, "usage": begun})
+    opening = _event("message_start", message={**_frame(question), **nothing, **begun})
     ping = _event("ping")
     for index, part in _shown(answer):
         block = _block(question, index, part)
@@ -117,9 +117,7 @@ def stream(question: Question, answer: Answer) -> Iterator[bytes]:
         for delta in _deltas(part):
             yield _event("content_block_delta", index=index, delta=delta)
         opening, ping = _event("content_block_stop", index=index), b""
-    counted = (
-        {"usage": {**_usage(answer.reply.usage)}} if answer.reply.usage else {"usage": {"output_tokens": 0}}
-    )
+    counted = {"usage": _counted(usage)} if usage else {}
     yield opening + _event("message_delta", delta=_stop(answer), **counted) + _event("message_stop")
 
 
@@ -260,17 +258,18 @@ def _stop(answer: Answer) -> JsonObject:
 
 
 def _usage(usage: Usage) -> JsonObject:
+    written = {"ephemeral_5m_input_tokens": usage.cache_write_tokens, "ephemeral_1h_input_tokens": 0}
+    return {**_counted(usage), "cache_creation": written, "service_tier": "standard"}
+
+
+def _counted(usage: Usage) -> JsonObject:
+    """As the end of a stream repeats it: the whole so far, in fewer fields."""
     return {
         "input_tokens": usage.input_tokens,
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cache_read_tokens,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": usage.cache_write_tokens,
-            "ephemeral_1h_input_tokens": 0,
-        },
         "output_tokens": usage.output_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
-        "service_tier": "standard",
     }
 
 
