@@ -15,7 +15,6 @@ in the order they were given; without one the sandbox does.
 import asyncio
 import contextlib
 import json
-import socket
 import threading
 import traceback
 from collections import deque
@@ -23,7 +22,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from api import types
@@ -31,6 +29,7 @@ from api.sandbox import MARK
 from api.sandbox.answers import Answer, compose
 from api.sandbox.questions import Question, Refused
 from fakes import strictness
+from fakes.serving import served
 from models.usage import Usage
 
 _PATIENCE_SECONDS = 10  # how long anything waits for the other side before a test fails instead of hanging
@@ -156,39 +155,26 @@ class FakeProvider:
         self.tolerated: set[str] = set()
         self._scripts: deque[Script] = deque()
         self._arrival = threading.Condition()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(
-            self._serve,
-            interface="asgi3",
-            log_level="critical",
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._serving = contextlib.ExitStack()
+        self._address = ""
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._address = self._serving.enter_context(served(self._serve))
         return self
 
     def __exit__(self, *_: object) -> None:
         for script in self._scripts:
             script.release_headers()
             script.release_all()
-        self._server.should_exit = True
-        self._thread.join(_PATIENCE_SECONDS)
-        self._socket.close()
+        self._serving.close()
 
     @property
     def openai_base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{self._address}/v1"
 
     @property
     def anthropic_base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return self._address
 
     def reset(self) -> None:
         self.calls.clear()
