@@ -190,27 +190,20 @@ def _check_rest(body: JsonObject) -> None:
     user_id = body.get("metadata", {}).get("user_id") or ""
     if len(user_id) > 256 or "@" in user_id:
         raise Refused("metadata.user_id: must be an opaque identifier of at most 256 characters")
-    marks = list(_cache_marks(body))
-    if len(marks) > 4:
-        raise Refused(f"A maximum of 4 blocks with cache_control may be provided. Found {len(marks)}.")
-    if any(kind in ("thinking", "redacted_thinking") for kind in marks):
-        raise Refused("messages: thinking blocks cannot have cache_control")
+    marks = _cache_marks(body)
+    if marks > 4:
+        raise Refused(f"A maximum of 4 blocks with cache_control may be provided. Found {marks}.")
     schema = (body.get("output_config", {}).get("format") or {}).get("schema")
     if schema is not None:
         check_strict("output_config.format.schema", schema, needs_all=False)
 
 
-def _cache_marks(value: Any) -> Iterator[str]:
-    """The kind of every block, tool or body that carries a cache mark."""
+def _cache_marks(value: Any) -> int:
+    """How many blocks and tools carry a cache mark; what is the client's own JSON does not count."""
     if isinstance(value, dict):
-        if value.get("cache_control"):
-            yield value.get("type", "")
-        for key, item in value.items():
-            if key not in ("input", "input_schema"):
-                yield from _cache_marks(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _cache_marks(item)
+        inner = sum(_cache_marks(item) for key, item in value.items() if key not in ("input", "input_schema"))
+        return inner + bool(value.get("cache_control"))
+    return sum(map(_cache_marks, value)) if isinstance(value, list) else 0
 
 
 def _blocks(message: JsonObject) -> list[JsonObject]:
