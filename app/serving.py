@@ -77,4 +77,6 @@ def loopback_server(app: ASGIApp) -> tuple[InnerServer, socket.socket]:
     config = uvicorn.Config(
         app, lifespan="off", http="httptools", log_level="warning", access_log=False, server_header=False
     )
+    # NiceGUI looks through all servers of the process for its own, also at ones that are not loaded yet.
+    config.load()
     return InnerServer(config), bound
