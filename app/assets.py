@@ -5,6 +5,7 @@ A file that ends in .gz is served under its name without it.
 
 import gzip
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ _TYPES: Final = {
     ".woff2": "font/woff2",
     ".png": "image/png",
 }
+LOOK: Final = ("starscoo.css", "front.css", "pages.css")
+"""The style sheets that make `look.css`, which every page loads as one."""
 _FOREVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -45,7 +48,13 @@ def _all() -> dict[str, Asset]:
             else:
                 packed = gzip.compress(body, 9, mtime=0) if media_type.startswith("text/") else None
                 found[name] = Asset(body, packed, media_type)
+    found["look.css"] = _joined([found[name] for name in LOOK if name in found])
     return found
+
+
+def _joined(sheets: Iterable[Asset]) -> Asset:
+    body = b"\n".join(sheet.body for sheet in sheets)
+    return Asset(body, gzip.compress(body, 9, mtime=0), _TYPES[".css"])
 
 
 @cache
@@ -62,10 +71,6 @@ def url(name: str) -> str:
     if name not in _all():
         raise KeyError(f"no such asset: {name}")
     return f"/assets/{version()}/{name}"
-
-
-def exists(name: str) -> bool:
-    return name in _all()
 
 
 def register(outer: FastAPI) -> None:

@@ -39,7 +39,7 @@ def page(title: str, text: str, status: int, *, reference: str = "") -> Response
         text=text,
         more=more,
         star=theme.STAR,
-        css=assets.url("starscoo.css"),
+        css=assets.url("look.css"),
         js=assets.url("starscoo.js"),
         favicon=assets.url("icons/star.svg"),
     )

@@ -134,21 +134,21 @@ def _document(request: Request, kind: str) -> None:
         dark.value = {"dark": True, "light": False}.get(str(event.args.get("choice")))
 
     ui.on("theme", follow)
-    sheets = [name for name in ("starscoo.css", "pages.css") if assets.exists(name)]
+    # Plain strings: concatenated with Markup, NiceGUI's own markup would be escaped.
     ui.add_head_html(
-        Markup("").join(
+        "".join(
             [
                 Markup('<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>').format(
                     assets.url("fonts/inter.woff2")
                 ),
-                *(Markup('<link rel="stylesheet" href="{}">').format(assets.url(name)) for name in sheets),
+                Markup('<link rel="stylesheet" href="{}">').format(assets.url("look.css")),
                 Markup('<script defer src="{}"></script>').format(assets.url("starscoo.js")),
                 Markup('<meta name="theme-color" content="#F6F7FA" media="(prefers-color-scheme: light)">'),
                 Markup('<meta name="theme-color" content="#0B0E15" media="(prefers-color-scheme: dark)">'),
             ]
         )
     )
-    ui.add_body_html(_FIRST_PAINT.format(kind=kind, star=theme.STAR))
+    ui.add_body_html(str(_FIRST_PAINT.format(kind=kind, star=theme.STAR)))
 
 
 _FIRST_PAINT: Final = Markup(

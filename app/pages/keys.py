@@ -24,11 +24,10 @@ PER_PAGE: Final = 25
 SEARCH_FROM: Final = 8
 _DAY_S: Final = 86_400
 _COLUMNS: Final = (
-    Column("Name", is_name=True),
-    Column("Key"),
+    Column("Key", is_name=True),
     Column("State"),
-    Column("This hour"),
-    Column("This month"),
+    Column("Requests this hour"),
+    Column("Tokens this month"),
     Column("Last used"),
     Column("Act", is_title_hidden=True),
 )
@@ -141,32 +140,32 @@ class _Page:
 
     def _row(self, line: KeyLine) -> list[Cell]:
         key = line.key
-        standings = self._view.standings.get(key.id)
         return [
-            components.clipped(key.name),
-            Markup('<span class="s-mono s-faint k-masked">{}</span>').format(keys.masked(key)),
+            Markup('<span class="k-name">{}<span class="s-mono">{}</span></span>').format(
+                components.clipped(key.name), keys.masked(key)
+            ),
             _state(line),
-            self._hour(key, standings) if standings else "–",
-            self._month(line, standings),
+            self._hour(line),
+            self._month(line),
             words.ago(line.last_used_at, self._view.now),
             _acts(line),
         ]
 
-    def _hour(self, key: ApiKey, standings: tuple[Standing, Standing]) -> Markup:
-        one = self._view.limits.find(key.public_id)
-        origin = ladder.origin("hourly_requests", one.ladders["hourly_requests"]) if one else ""
-        return Markup('<span class="l-cell">{}<span class="s-small s-faint">{}</span></span>').format(
-            meter.render(standings[0], label=_whose(standings[0]), now=self._view.now, is_slim=True), origin
-        )
+    def _hour(self, line: KeyLine) -> Markup | str:
+        """The key's limit, where it comes from, and what of it is used."""
+        one = self._view.limits.find(line.key.public_id)
+        if one is None:
+            return "–"
+        steps = one.ladders["hourly_requests"]
+        used = Markup("{} of {}").format(line.requests_hour, ladder.worded("hourly_requests", steps.value))
+        return Markup('<span class="k-two">{}<small>{}</small></span>').format(used, steps.origin)
 
-    def _month(self, line: KeyLine, standings: tuple[Standing, Standing] | None) -> Markup:
+    def _month(self, line: KeyLine) -> Markup:
+        standings = self._view.standings.get(line.key.id)
         if standings is None:
             return words.counted(line.tokens_month)
-        return Markup(
-            '<span class="l-cell">{}<span class="s-small s-faint">{} by this key</span></span>'
-        ).format(
-            meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True),
-            words.plural(line.tokens_month, "token"),
+        return Markup('<span class="k-month">{}</span>').format(
+            meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True)
         )
 
     async def _arrived(self, _: list[Arrival]) -> None:

@@ -37,7 +37,7 @@ def register(services: Services, outer: FastAPI) -> None:
             with tag("section", "", "p-hero", aria_label="Introduction"):
                 with tag("div", "", "p-words"):
                     _words(services, is_known=viewer is not None)
-                with tag("div", "", "p-shot"):
+                with tag("div", "", "p-shot s-night"):
                     _exchange(services, request)
             _models(services)
             html(_reasons(), "p-reasons")
@@ -65,13 +65,23 @@ def _exchange(services: Services, request: Request) -> None:
     base_url, model = address.base_url(services, request), address.sample_model(services)
     command = samples.text("quickstart", "curl", base_url=base_url, model=model)
     components.code_block(command, "curl", title="Your first request")
-    answer = Markup(
-        '<div class="p-answer"><p class="p-status"><span class="s-pill s-pill-good">200</span>'
-        '<span class="s-faint">{model} · 21 tokens · 412 ms</span></p>'
-        '<p class="p-said">Hello! It is good to meet you.</p>'
-        '<p class="p-left"><span>x-ratelimit-remaining-requests</span><b>999</b></p></div>'
-    ).format(model=model)
-    html(answer)
+    html(
+        Markup(
+            '<p class="p-status"><span class="s-pill s-pill-good">200 OK</span>'
+            '<span class="s-faint">{} · 21 tokens · 412 ms</span></p><p class="p-said">{}</p>'
+            '<dl class="p-heads"><dt>x-ratelimit-remaining-requests</dt><dd>999</dd>'
+            "<dt>x-ratelimit-remaining-tokens</dt><dd>4,999,979</dd></dl>"
+        ).format(model, _spoken("Hello! It is good to meet you.")),
+        "p-answer",
+    )
+
+
+def _spoken(answer: str) -> Markup:
+    """Word by word, as a stream arrives."""
+    return Markup(" ").join(
+        Markup('<span style="--n:{}">{}</span>').format(place, word)
+        for place, word in enumerate(answer.split())
+    )
 
 
 def _models(services: Services) -> None:

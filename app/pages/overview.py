@@ -206,28 +206,30 @@ def _draw_figures(view: View) -> None:
 
 def _draw_four(view: View) -> None:
     figures, tokens = view.figures, view.standings[1]
-    components.figure_card(
-        "Requests, 24 h", words.counted(figures.requests_24h), note="settled, last 24 hours"
-    )
+    components.figure_card("Requests, 24 h", words.counted(figures.requests_24h), note="settled")
     components.figure_card(
         "Tokens this month",
         words.counted(figures.tokens_month),
         note=f"of {words.short(tokens.limit)}" if tokens.limit is not None else "no limit",
     )
-    components.figure_card("Error rate, 24 h", *_rate(figures))
+    components.figure_card(
+        "Error rate, 24 h",
+        _rate(figures),
+        note=f"{words.exact(figures.errors_24h)} of {words.plural(figures.requests_24h, 'request')}",
+    )
     median = figures.median_first_token_ms
     components.figure_card(
         "Time to first token",
         words.duration(median) if median is not None else "–",
-        note="median of streamed answers, 24 h",
+        note="median, 24 h",
     )
 
 
-def _rate(figures: usage.Overview) -> tuple[str]:
+def _rate(figures: usage.Overview) -> str:
     if not figures.requests_24h:
-        return ("–",)
+        return "–"
     permille = figures.errors_24h * 1000 // figures.requests_24h
-    return (f"{permille // 10}.{permille % 10}%",)
+    return f"{permille // 10}.{permille % 10}%"
 
 
 def _draw_meters(view: View) -> None:
@@ -238,7 +240,7 @@ def _draw_meters(view: View) -> None:
                 standing,
                 label=ladder.NAMES[standing.name],
                 now=view.now,
-                origin=ladder.origin(standing.name, steps),
+                origin=steps.origin,
             )
 
 
