@@ -1,8 +1,9 @@
 """Recorded meanings (`tests/data/<meaning>/`) and what tests of wires share: targets, streams fed in any cut.
 
-A meaning holds `canonical.json` (request and reply in canonical form), the Chat client's `request.json` and
-`answer.json`, and for each upstream wire its request, its plain answer and its stream; where a target cannot
-express a meaning, `<wire>.refused.json` says how it is refused. Recorded after the vendors' documentation.
+A meaning holds `canonical.json` (request and reply in canonical form), what a Chat client sends and gets
+(`openai_chat.*.json`), and for each upstream wire its request, its plain reply and its stream. Where a target
+cannot express the request, `<wire>.refused.json` says how it is refused; where a wire has no such reply,
+there is none. Written after the vendors' documentation.
 """
 
 import json
