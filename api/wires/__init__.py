@@ -2,12 +2,11 @@
 
 A wire does no I/O and knows no clock and no settings; what lasts longer than one call lives in the reader,
 writer or watcher of one stream. An **upstream wire** is spoken to a vendor, a **front wire** by a client; the
-OpenAI Chat wire is both. Where client and target share a wire, `peek`, `splice` and `watcher` are all that
-runs; otherwise a request goes parse_request -> render_request and its answer parse_reply -> render_reply, or
-reader -> writer.
+OpenAI Chat wire is both. Where client and target share a wire, `peek`, `pass_request` and then `pass_reply` or
+`watcher` are all that runs; otherwise a request goes parse_request -> render_request and its answer
+parse_reply -> render_reply, or reader -> writer.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
@@ -54,9 +53,6 @@ class Watcher(Protocol):
     def is_finished(self) -> bool: ...
 
     @property
-    def has_output(self) -> bool: ...
-
-    @property
     def stop(self) -> StopReason | None: ...
 
     @property
@@ -93,13 +89,26 @@ class UpstreamWire(Protocol):
 class FrontWire(Protocol):
     """How a client asks and is answered."""
 
+    @property
+    def DONE(self) -> bytes:  # noqa: N802  a constant of the module
+        """What ends a stream that a watcher let through; the watcher itself withholds it."""
+
     def peek(self, body: bytes) -> Envelope: ...
 
-    def splice(self, envelope: Envelope, changes: Mapping[str, object | None]) -> bytes: ...
+    def pass_request(
+        self, envelope: Envelope, target: Target, *, output_tokens: int | None, salt: str
+    ) -> bytes:
+        """The body for a target on this same wire: the client's, less what the gateway has to change in it.
+        `output_tokens` is the granted bound; `salt` keeps one customer's end users apart from another's."""
 
-    def check_same_wire(self, envelope: Envelope) -> None: ...
+    def pass_reply(
+        self, body: bytes, *, rename: tuple[str, str] | None
+    ) -> tuple[bytes, Usage | None, StopReason | None]:
+        """A plain answer for a client of this same wire. `rename` is the upstream's id of the model and the
+        client's. Raises BadReply if this is not an answer of the wire."""
 
-    def parse_request(self, envelope: Envelope) -> Request: ...
+    def parse_request(self, envelope: Envelope) -> Request:
+        """For a target on another wire. Raises GatewayError (400) naming the parameter."""
 
     def render_reply(self, reply: Reply, *, id: str, created: int, model: str) -> bytes: ...
 

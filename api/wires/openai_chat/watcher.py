@@ -1,0 +1,145 @@
+"""A Chat stream that passes through: whole events, untouched, with what must be billed noted on the way.
+
+Only an event that holds a usage report, a finish reason or an error is parsed; which one does is found by a
+search for bytes that cannot stand inside a JSON string, where quotes are escaped. Withheld are: the usage
+event that exists only because the gateway asked for it, [DONE] (the client gets it when the final row is in
+the ledger) with all that follows it, and an error, which may name the operator's organisation.
+
+If the stream is cut there is no usage report, and the output is estimated from the size of its events: an
+event has as many characters as it is longer than the shortest one so far, padding aside, and one more.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from api.errors import GatewayError
+from api.sse import MAX_EVENT_BYTES
+from api.types import StopReason
+from api.wires import openai_errors
+from api.wires.openai_chat.reply import renamer, stop_reason, usage_of
+from models.usage import Usage
+
+_EVENT: Final = re.compile(rb".*?\n\r?\n", re.DOTALL)
+_DATA: Final = re.compile(rb"^data: ?([^\r\n]*)", re.MULTILINE)
+_PADDING: Final = re.compile(rb'"obfuscation":"[^"]*"')
+
+
+class _Choice(msgspec.Struct):
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+    error: object = None
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+
+
+class ChatWatcher:
+    """`rename` is the upstream's id of the model and the client's."""
+
+    def __init__(self, *, hide_usage: bool, rename: tuple[str, str] | None) -> None:
+        self.usage: Usage | None = None
+        self.is_finished = False
+        self.stop: StopReason | None = None
+        self.error: GatewayError | None = None
+        self.output_chars = 0
+        self._hides_usage = hide_usage
+        self._rename = renamer(rename) if rename else None
+        self._tail = b""
+        self._shortest = MAX_EVENT_BYTES
+
+    def feed(self, chunk: bytes) -> bytes:
+        """All events that are complete now, in one piece."""
+        if self.is_finished or self.error:
+            return b""
+        block = self._tail + chunk if self._tail else chunk
+        if block.endswith(b"\n\n"):
+            self._tail = b""
+        else:
+            end = _end_of_last_event(block)
+            block, self._tail = block[:end], block[end:]
+            if len(self._tail) > MAX_EVENT_BYTES:
+                self.error = openai_errors.in_stream({})
+        if _is_notable(block):
+            block = b"".join([event for event in _EVENT.findall(block) if self._lets_through(event)])
+        if not (block.startswith(b"data:") or b"data:" in block):
+            return block
+        self._measure(block)
+        return self._rename(block) if self._rename else block
+
+    def close(self) -> bytes:
+        """What an upstream that ended without a last blank line had still said, if it is whole."""
+        rest, self._tail = self._tail.rstrip(b"\r\n"), b""
+        data = _DATA.search(rest)
+        if data is None or (data[1] != b"[DONE]" and _read(data[1]) is None):
+            return b""
+        return self.feed(rest + b"\n\n")
+
+    def _measure(self, block: bytes) -> None:
+        events = block.count(b"\n\n") or 1
+        padding = block.rfind(b'"obfuscation":"')
+        if events == 1:
+            size = shortest = len(block) if padding < 0 else padding
+        else:
+            size = len(block) if padding < 0 else len(_PADDING.sub(b"", block))
+            shortest = min(map(len, block.split(b"\n\n")[:-1]))
+        if block.startswith(b"data:"):
+            self._shortest = min(self._shortest, shortest)
+        self.output_chars += max(0, size - events * self._shortest) + events
+
+    def _lets_through(self, event: bytes) -> bool:
+        """Notes what this event tells; False if the client does not get it."""
+        data = _DATA.search(event)
+        if self.is_finished or self.error is not None:
+            return False
+        if data is None:
+            return True
+        if data[1] == b"[DONE]":
+            self.is_finished = True
+            return False
+        chunk = _read(data[1])
+        if chunk is None:
+            return True
+        if chunk.error:
+            known = chunk.error if isinstance(chunk.error, dict) else {}
+            self.error = openai_errors.in_stream(known)
+            return False
+        return self._noted(chunk)
+
+    def _noted(self, chunk: _Chunk) -> bool:
+        for choice in chunk.choices or ():
+            if choice.finish_reason:
+                self.stop = stop_reason(choice.finish_reason)
+        usage = usage_of(chunk.usage)
+        self.usage = usage or self.usage
+        return not (usage and chunk.choices == [] and self._hides_usage)
+
+
+def _is_notable(block: bytes) -> bool:
+    """Written out, because it runs for every block: with a space after the colon as well, as some vendors
+    print JSON; null is what most events hold."""
+    return (
+        b'"usage":{' in block
+        or b'"finish_reason":"' in block
+        or b'"error"' in block
+        or b"[DONE]" in block
+        or b'"usage": {' in block
+        or b'"finish_reason": "' in block
+    )
+
+
+def _read(data: bytes) -> _Chunk | None:
+    try:
+        return _chunk.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _end_of_last_event(block: bytes) -> int:
+    plain, wide = block.rfind(b"\n\n"), block.rfind(b"\n\r\n")
+    return max(plain + 2 if plain >= 0 else 0, wide + 3 if wide >= 0 else 0)
