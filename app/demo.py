@@ -31,6 +31,7 @@ KEPT: Final = Path("data/demo.json")
 ADMIN: Final = "admin@example.com"
 CUSTOMER: Final = "alice@example.com"
 DAYS: Final = 30
+POPULAR: Final = ("gpt-5-mini", "claude-sonnet-4-6", "gpt-5", "codex-1", "claude-opus-4-7")
 CHAT, REPORT, OWN = "Website chat", "Nightly report", "My first key"
 
 _PAUSE_S: Final = 0.02
@@ -70,14 +71,16 @@ def run(settings: Settings) -> None:
 
 def _welcome(settings: Settings, kept: Kept, furnished: Furnished, starscoo: Starscoo) -> None:
     """Called in the loop when the first request can be answered."""
-    models = starscoo.services.catalog.models
-    model = "gpt-5-mini" if "gpt-5-mini" in models else next(iter(models))
-    print(_words(settings.address, kept, model), flush=True)
+    offered = starscoo.services.catalog.models
+    models = sorted(
+        offered.values(), key=lambda one: POPULAR.index(one.id) if one.id in POPULAR else len(POPULAR)
+    )
+    print(_words(settings.address, kept, models[0].id), flush=True)
     customer = Customer(
         account_id=furnished.account_id,
         chat_key=furnished.chat_key,
         report_key=furnished.report_key,
-        models=[models[model], *(other for name, other in models.items() if name != model)],
+        models=models,
         hourly_requests=settings.starter_hourly_requests,
         monthly_tokens=settings.starter_monthly_tokens,
         cost=cost,
@@ -119,8 +122,8 @@ async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
         past = demo_history.day(customer, start, until=now)
         await asyncio.to_thread(_write, database, past, known)
         await asyncio.sleep(_PAUSE_S)
-    while starscoo.pipeline.running:
-        await asyncio.wait(starscoo.pipeline.running)
+    while starscoo.pipeline.parts.running:
+        await asyncio.wait(starscoo.pipeline.parts.running)
     # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
     starscoo.live.fill(database.read_now(usage.counted, now=starscoo.services.now()))
 
