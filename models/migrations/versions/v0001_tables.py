@@ -17,13 +17,14 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    _people()
+    _accounts()
+    _logins()
     _keys()
     _ledger()
     op.execute("INSERT INTO plans VALUES ('starter', 1000, 5000000), ('unlimited', NULL, NULL)")
 
 
-def _people() -> None:
+def _accounts() -> None:
     op.create_table(
         "plans",
         sa.Column("name", sa.String(), nullable=False),
@@ -53,6 +54,9 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("account_id"),
     )
     op.create_index("ix_epochs_changed_ms", "epochs", ["changed_ms"])
+
+
+def _logins() -> None:
     op.create_table(
         "logins",
         sa.Column("token_hash", sa.String(), nullable=False),
