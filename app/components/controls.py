@@ -6,7 +6,7 @@ from typing import Any, Literal
 from nicegui import ui
 
 from app import theme
-from app.components.elements import html, set_attributes, span_icon, tag
+from app.components.elements import html, set_attributes, tag
 
 Kind = Literal["primary", "plain", "quiet", "danger", "danger-plain"]
 _CLASSES: Mapping[Kind, str] = {
@@ -88,6 +88,6 @@ def copy_button(
         "button", "", "s-button s-plain", type="button", data_copy=copies, data_copy_from=copies_from
     )
     with element:
-        html(span_icon(theme.icon("copy")), name="span")
+        html(theme.icon("copy"), "s-icon", "span")
         tag("span", text, data_text="")
     return element.mark(text)

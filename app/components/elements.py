@@ -31,7 +31,3 @@ def html(markup: Markup, classes: str = "", name: str = "div") -> ui.html:
     if classes:
         element.classes(classes)
     return element
-
-
-def span_icon(drawing: Markup) -> Markup:
-    return Markup('<span class="s-icon">{}</span>').format(drawing)

@@ -15,7 +15,7 @@ from app import address, live_view, samples, theme, words
 from app.components.code import code_tabs
 from app.components.controls import button, copy_button
 from app.components.dialogs import Dialog
-from app.components.elements import html, set_attributes, span_icon, tag
+from app.components.elements import html, set_attributes, tag
 from app.services import Arrival, Services
 from models.keys import Issued
 
@@ -94,7 +94,7 @@ def _secret_line(issued: Issued, base_url: str) -> None:
                 download, data_download=f"STARSCOO_KEY={issued.secret}\nOPENAI_BASE_URL={base_url}\n"
             )
             with download:
-                html(span_icon(theme.icon("download")), name="span")
+                html(theme.icon("download"), "s-icon", "span")
                 tag("span", "Download .env")
 
 

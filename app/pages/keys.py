@@ -164,8 +164,11 @@ class _Page:
         standings = self._view.standings.get(line.key.id)
         if standings is None:
             return words.counted(line.tokens_month)
-        return Markup('<span class="k-month">{}</span>').format(
-            meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True)
+        drawn = meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True)
+        if standings[1].layer == "key":
+            return Markup('<span class="k-month">{}</span>').format(drawn)
+        return Markup('<span class="k-month">{}<small>{} by this key</small></span>').format(
+            drawn, words.counted(line.tokens_month)
         )
 
     async def _arrived(self, _: list[Arrival]) -> None:
