@@ -9,7 +9,7 @@ since it is the counterpart that the gateway's own wires are tried against.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Final
 
@@ -45,11 +45,14 @@ def _endpoint(wire: ModuleType, pace_ms: int) -> Callable[[Request], Awaitable[R
             question = wire.ask(await request.body(), request.headers)
         except Refused as refused:
             return _json(wire.render_error(refused), refused.status)
+        except RecursionError:
+            return _json(wire.render_error(Refused("Your request is nested too deeply.")), 400)
         answer = compose(question)
+        headers = {**MARK, wire.REQUEST_ID: f"req_sandbox{question.seed}"}
         if not question.is_stream:
-            return _json(wire.reply(question, answer))
+            return _json(wire.reply(question, answer), headers=headers)
         steps = _paced(wire.stream(question, answer), pace_ms)
-        return StreamingResponse(steps, headers=MARK, media_type="text/event-stream; charset=utf-8")
+        return StreamingResponse(steps, headers=headers, media_type="text/event-stream; charset=utf-8")
 
     return answer
 
@@ -62,12 +65,14 @@ async def _paced(steps: Iterator[bytes], pace_ms: int) -> AsyncIterator[bytes]:
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
+    """Both 404 and 405, in the shape of the vendor whose client seems to be asking."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     wire = messages if "anthropic-version" in request.headers else chat
     kind = "not_found_error" if wire is messages else "invalid_request_error"
-    refused = Refused(f"Invalid URL ({request.method} {request.scope['path']})", kind=kind)
-    return _json(wire.render_error(refused), status)
+    method, path = request.method, request.scope["path"]
+    words = f"Not allowed to {method} on {path}." if status == 405 else f"Invalid URL ({method} {path})"
+    return _json(wire.render_error(Refused(words, kind=kind)), status)
 
 
-def _json(body: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, MARK, "application/json")
+def _json(body: object, status: int = 200, *, headers: Mapping[str, str] = MARK) -> Response:
+    return Response(msgspec.json.encode(body), status, headers, "application/json")

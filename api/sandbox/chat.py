@@ -33,6 +33,7 @@ FINISH_REASONS: Final[dict[types.StopReason, str]] = {
     "tool_calls": "tool_calls",
     "content_filter": "content_filter",
 }
+REQUEST_ID: Final = "x-request-id"
 render_error = openai.render_error
 
 
@@ -167,8 +168,9 @@ def _callable(body: _Body) -> tuple[Tool, ...]:
     openai.refuse_idle_choice(body.tool_choice, body.tools)
     if body.tool_choice == "none":
         return ()
-    if isinstance(body.tool_choice, dict) and body.tool_choice.get("type") == "function":
-        return named(tools, body.tool_choice.get("function", {}).get("name"))
+    match body.tool_choice:
+        case {"type": "function", "function": {"name": name}}:
+            return named(tools, name)
     return tools
 
 

@@ -23,6 +23,7 @@ from api.sandbox.questions import (
 from models.usage import Usage
 
 PATH: Final = "/v1/messages"
+REQUEST_ID: Final = "request-id"
 STOP_REASONS: Final[dict[types.StopReason, str]] = {
     "end": "end_turn",
     "length": "max_tokens",
@@ -92,7 +93,7 @@ def ask(raw: bytes, headers: Headers) -> Question:
         may_call_two=not body.tool_choice.disable_parallel_tool_use,
         talks_before_calling=body.tool_choice.type == "auto",
         tool_result=_tool_result(body.messages[-1]),
-        answer_schema=(body.output_config.get("format") or {}).get("schema"),
+        answer_schema=_answer_schema(body.output_config.get("format")),
         thinks=is_thinking,
         shows_thoughts=(body.thinking.display or default_display) == "summarized",
     )
@@ -179,6 +180,13 @@ def _callable(body: _Body) -> tuple[Tool, ...]:
         case "any" if not tools:
             raise Refused("tool_choice: may only be specified while providing tools.")
     return tools
+
+
+def _answer_schema(wanted: object) -> JsonObject | None:
+    match wanted:
+        case {"type": "json_schema", "schema": dict() as schema}:
+            return schema
+    return None
 
 
 def _prompt(message: _Message) -> str:

@@ -25,6 +25,7 @@ from api.sandbox.questions import (
 from models.usage import Usage
 
 PATH: Final = "/v1/responses"
+REQUEST_ID: Final = "x-request-id"
 _MIN_OUTPUT_TOKENS: Final = 16
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 render_error = openai.render_error
@@ -258,8 +259,9 @@ def _callable(body: _Body) -> tuple[Tool, ...]:
     openai.refuse_idle_choice(body.tool_choice, body.tools)
     if body.tool_choice == "none":
         return ()
-    if isinstance(body.tool_choice, dict) and body.tool_choice.get("type") == "function":
-        return named(tools, body.tool_choice.get("name"))
+    match body.tool_choice:
+        case {"type": "function", "name": name}:
+            return named(tools, name)
     return tools
 
 

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 JsonObject = dict[str, Any]
 
-_MAX_DEPTH: Final = 12  # of a schema that refers to itself; deeper values become null
+_MAX_DEPTH: Final = (
+    12  # schemas may refer to themselves: what is deeper, or beyond so many values, becomes null
+)
+_MAX_VALUES: Final = 500
 _PLACE = re.compile(r"\b(?:in|at|for|near|to|of)\s+([A-Z][\w'-]+(?:\s[A-Z][\w'-]+)*)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _FORMATS: Final = {
@@ -48,15 +51,19 @@ def specimen(schema: JsonObject, prompt: str) -> Any:
 
 
 class _Maker:
-    """Holds the whole schema, for references into it."""
+    """Holds the whole schema, for references into it. Nonsense in a schema is read as a string's."""
 
     def __init__(self, root: JsonObject, prompt: str) -> None:
         self._root = root
         self._prompt = prompt
+        self._left = _MAX_VALUES
 
     def make(self, schema: object, *, name: str, depth: int) -> Any:
-        if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
-            return None if depth > _MAX_DEPTH else self._words(name)
+        self._left -= 1
+        if depth > _MAX_DEPTH or self._left < 0:
+            return None
+        if not isinstance(schema, Mapping):
+            return self._words(name)
         for given in ("const", "default"):
             if given in schema:
                 return schema[given]
@@ -86,8 +93,8 @@ class _Maker:
             refers = isinstance(given, dict) and isinstance(given.get("$ref"), str)
             part = self._resolve(given["$ref"]) if refers else given
             if isinstance(part, dict):
-                properties = {**whole.get("properties", {}), **part.get("properties", {})}
-                required = [*whole.get("required", []), *part.get("required", [])]
+                properties = {**_properties(whole), **_properties(part)}
+                required = [*_required(whole), *_required(part)]
                 whole = {**whole, **part, "properties": properties, "required": required}
         return whole
 
@@ -117,19 +124,17 @@ class _Maker:
         return self._string(schema, name)
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> JsonObject:
-        properties, required = schema.get("properties"), schema.get("required")
-        properties = properties if isinstance(properties, Mapping) else {}
-        names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
-        return {name: self.make(properties.get(name, {}), name=name, depth=depth + 1) for name in names}
+        properties = _properties(schema)
+        return {
+            name: self.make(properties.get(name, {}), name=name, depth=depth + 1)
+            for name in _required(schema)
+        }
 
     def _number(self, schema: Mapping[str, Any], is_integer: bool) -> int | float:
         found = _NUMBER.search(self._prompt)
         value = float(found[0]) if found else 3.0
-        low, high = schema.get("minimum"), schema.get("maximum")
-        if isinstance(low, int | float):
-            value = max(value, low)
-        if isinstance(high, int | float):
-            value = min(value, high)
+        value = max(value, _limit(schema.get("minimum"), value))
+        value = min(value, _limit(schema.get("maximum"), value))
         return int(value) if is_integer or value.is_integer() else value
 
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
@@ -146,6 +151,20 @@ class _Maker:
             if place:
                 return place[1]
         return next((value for parts, value in _BY_NAME if any(part in word for part in parts)), "sandbox")
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = schema.get("properties")
+    return properties if isinstance(properties, Mapping) else {}
+
+
+def _required(schema: Mapping[str, Any]) -> list[str]:
+    required = schema.get("required")
+    return [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+
+
+def _limit(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else otherwise
 
 
 def _whole(value: object, otherwise: int) -> int:
