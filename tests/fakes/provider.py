@@ -28,7 +28,7 @@ from api import types
 from api.sandbox import MARK
 from api.sandbox.answers import Answer, compose
 from api.sandbox.questions import Question, Refused
-from fakes import strictness
+from fakes import failures, strictness
 from fakes.serving import served
 from models.usage import Usage
 
@@ -132,6 +132,7 @@ class Script:
     held: bool = False
     headers_held: bool = False
     cut_after: int | None = None
+    failure: tuple[str, str] | None = None
     call: Call | None = None
     _permits: _Permits = field(default_factory=_Permits)
     _head: _Permits = field(default_factory=_Permits)
@@ -211,12 +212,14 @@ class FakeProvider:
         held: bool = False,
         headers_held: bool = False,
         cut_after: int | None = None,
+        failure: tuple[str, str] | None = None,
     ) -> Script:
         """Decide the next answer that is not yet decided.
 
         Either `text` and `calls` (name and JSON arguments), or a whole canonical `reply`, written in the wire
         that is asked for; or `raw`, the very bytes of each step; or `status` with `body` (bytes or JSON).
-        `usage` None leaves it out. `cut_after` breaks the connection after so many steps (0: after the headers).
+        `usage` None leaves it out. `cut_after` breaks the connection after so many steps (0: after the headers);
+        with a `failure` (the vendor's error type and message) its error event ends the stream there instead.
         """
         if reply is None and (text is not None or calls):
             said: list[types.Part] = [types.Text(text=text)] if text is not None else []
@@ -225,7 +228,7 @@ class FakeProvider:
             reply = types.Reply(
                 parts=tuple(said), stop=stop or ("tool_calls" if is_calling else "end"), usage=usage
             )
-        script = Script(reply, raw, status, body, headers or {}, held, headers_held, cut_after)
+        script = Script(reply, raw, status, body, headers or {}, held, headers_held, cut_after, failure)
         self._scripts.append(script)
         return script
 
@@ -240,10 +243,10 @@ class FakeProvider:
         call = await _read(scope, receive)
         script = self._scripts.popleft() if self._scripts else Script()
         script.call = call
+        refused = self._judge(call)
         with self._arrival:
             self.calls.append(call)
             self._arrival.notify_all()
-        refused = self._judge(call)
         hangup = asyncio.create_task(_watch(receive, call))
         answering = asyncio.create_task(self._answer(call, script, refused, send))
         await asyncio.wait({hangup, answering}, return_when=asyncio.FIRST_COMPLETED)
@@ -313,14 +316,18 @@ async def _send_plain(call: Call, script: Script, status: int, body: bytes, send
 async def _send_stream(call: Call, script: Script, steps: Iterable[bytes], send: Send) -> None:
     await _send_head(script, 200, send, **{"content-type": "text/event-stream; charset=utf-8"})
     await send({"type": "http.response.body", "body": b"", "more_body": True})
-    for sent, step in enumerate(steps):
+    sent = list(steps)[: script.cut_after]
+    is_cut = script.cut_after is not None and script.failure is None
+    if script.failure is not None:
+        sent.append(failures.event(call.path, *script.failure))
+    for index, step in enumerate(sent, start=1):
         if script.held:
             await script._permits.take()
-        if sent == script.cut_after:
-            return  # without an end: the server closes the connection
+        if index == len(sent) and not is_cut:
+            call.finished.set()
         await send({"type": "http.response.body", "body": step, "more_body": True})
-    call.finished.set()
-    await send({"type": "http.response.body", "body": b""})
+    if not is_cut:  # else the server finds no end and closes the connection
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _answer_to(question: Question, script: Script) -> Answer:
