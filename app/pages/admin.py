@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from markupsafe import Markup
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 from app import components, frame, login, words
 from app.binding import bind_now
@@ -31,7 +30,6 @@ from models.logins import Viewer
 
 FRESH_LOGIN_S: Final = 15 * 60
 SHOWN_LINES: Final = 50
-_TYPED: Final = "(e) => emit(e.target.value)"
 
 
 class OldLogin(Refused):
@@ -93,24 +91,26 @@ class _Search:
             "Customers", "Who has an account here, what binds it, and where staff has set something else."
         )
         with tag("div", "", "s-stack"):
-            field = components.field(
-                "Search",
+            components.search_field(
+                "Search customers",
+                placeholder="Address, account id, or a key's last four",
                 value=self._text,
-                help="Part of the address, account id, or a key's last four characters.",
-            )
-            field.classes("a-search")
-            field.input.on("input", self._typed, js_handler=_TYPED, throttle=0.3, leading_events=False)
-            self._content = tag("div", "", "s-stack", aria_live="polite")
+                on_input=self._typed,
+            ).classes("a-search")
+            self._content = tag("div", "", "s-stack")
+            self._told = tag("p", "", "s-sr", role="status")
 
     async def load(self) -> None:
-        self._found = await self._page(None)
-        await self._draw()
+        asked = self._text
+        found = await self._page(None)
+        if asked == self._text:  # else more was typed meanwhile, and that answer is the one to show
+            self._found = found
+            await self._draw()
 
-    async def _typed(self, event: GenericEventArguments) -> None:
-        self._text = str(event.args)[:254].strip()
-        ui.navigate.history.replace(
-            f"/app/admin?{urlencode({'q': self._text})}" if self._text else "/app/admin"
-        )
+    async def _typed(self, text: str) -> None:
+        self._text = text.strip()
+        query = f"?{urlencode({'q': self._text})}" if self._text else ""
+        ui.navigate.history.replace(f"/app/admin{query}")
         await self.load()
 
     async def _more(self) -> None:
@@ -125,6 +125,7 @@ class _Search:
     async def _draw(self) -> None:
         found, now = self._found, self._services.now()
         rows = [(*_customer_cells(one), *await self._meters(one, now)) for one in found]
+        self._told.text = words.plural(len(found), "customer")
         self._content.clear()
         with self._content:
             if not found:
@@ -161,8 +162,6 @@ class _Customer:
         self._content.clear()
         with self._content:
             limits_page.draw_account(view, shows_author=True)
-            with tag("div", "", "s-buttons"):
-                components.button("Override account", kind="plain", on_click=self._open_account)
             with frame.card("Keys", is_flush=True):
                 self._draw_keys(view)
             with frame.card("Overrides", is_flush=bool(overrides)):
@@ -175,8 +174,9 @@ class _Customer:
         components.html(Markup('<a class="a-back" href="/app/admin">Customers</a>'))
         with frame.title(account.email, f"Account {account.id}, since {words.utc_day(account.created_at)}"):
             components.html(
-                _marks(account.plan, is_admin=account.is_admin, suspended_at=account.suspended_at)
+                _marks(account.plan, is_admin=account.is_admin, suspended_at=account.suspended_at), "a-marks"
             )
+            components.button("Override account", kind="plain", on_click=self._open_account)
         self._content = tag("div", "", "s-stack")
         self._dialog = components.dialog(is_wide=True)
 
@@ -187,8 +187,13 @@ class _Customer:
         rows = [
             (
                 *limits_page.key_cells(view, one),
-                components.act(
-                    "override", one.key.public_id, "Override", label=f"Override the limits of {one.key.name}"
+                limits_page.in_row(
+                    components.act(
+                        "override",
+                        one.key.public_id,
+                        "Override",
+                        label=f"Override the limits of {one.key.name}",
+                    )
                 ),
             )
             for one in view.overview.keys
@@ -249,9 +254,11 @@ class _Customer:
 
     async def _saved(self, asked: Asked, change: Change) -> None:
         await bind_now(self._services, self._account_id)
-        self._dialog.close()
-        await self.load()
-        components.toast(f"{limits_page.changed(asked.name, change).capitalize()}, from the next request")
+        assert self._content is not None
+        with self._content:  # closing the dialog deletes the form in which this handler began
+            self._dialog.close()
+            await self.load()
+            components.toast(f"{limits_page.changed(asked.name, change).capitalize()}, from the next request")
 
 
 def _customer_cells(one: Customer) -> tuple[Markup, Markup]:
@@ -332,9 +339,9 @@ def _draw_audit(lines: Sequence[AuditRow]) -> None:
         (
             words.local(line.at),
             components.clipped(line.actor),
-            Markup("<code>{}</code> {}").format(line.act, components.clipped(line.subject)),
-            f"{line.old} → {line.new}" if line.old or line.new else "",
-            Markup('<span dir="auto">{}</span>').format(line.reason),
+            Markup("<span><code>{}</code> {}</span>").format(line.act, components.clipped(line.subject)),
+            " → ".join(value for value in (line.old, line.new) if value),
+            Markup('<span dir="auto">{}</span>').format(line.reason) if line.reason else "",
             line.address,
         )
         for line in lines

@@ -21,7 +21,7 @@ from models.live import Limit, Standing
 from models.logins import Viewer
 from models.refusals import RefusalRow
 
-SHOWN_REFUSALS: Final = 20
+SHOWN_REFUSALS: Final = 10
 Standings = Mapping[Limit, Standing]
 
 
@@ -94,7 +94,7 @@ class _Page:
         rows = [
             (
                 *key_cells(self._view, one),
-                components.act("change", one.key.public_id, "Change", label=_change(one)),
+                in_row(components.act("change", one.key.public_id, "Change", label=_change(one))),
             )
             for one in self._view.overview.keys
         ]
@@ -135,10 +135,11 @@ class _Page:
             now=self._services.now(),
         )
         await bind_now(self._services, viewer.account_id)
-        self._dialog.close()
-        await self.load()
-        ui.run_javascript(f"document.querySelector('[data-id=\"{one.key.public_id}\"]')?.focus()")
-        components.toast(f"{one.key.name}: {changed(name, change)}, from the next request")
+        with self._content:  # closing the dialog deletes the form in which this handler began
+            self._dialog.close()
+            await self.load()
+            ui.run_javascript(f"document.querySelector('[data-id=\"{one.key.public_id}\"]')?.focus()")
+            components.toast(f"{one.key.name}: {changed(name, change)}, from the next request")
 
 
 KEY_COLUMNS: Final = (
@@ -176,6 +177,11 @@ def key_cells(view: View, one: KeyLimits) -> tuple[Markup, ...]:
     )
 
 
+def in_row(button: Markup) -> Markup:
+    """A row's button, at its end."""
+    return Markup('<span class="s-row-actions">{}</span>').format(button)
+
+
 def changed(name: Limit, change: limits.Change) -> str:
     """`requests per hour 1,000 → 200`."""
     old, new = (ladder.worded(name, value) for value in (change.old, change.new))
@@ -188,7 +194,7 @@ def _draw_refusals(view: View) -> None:
         return
     rows = [
         (
-            words.ago(row.at, view.now),
+            Markup('<span class="lim-when">{}</span>').format(words.ago(row.at, view.now)),
             components.clipped(view.overview.names.get(row.key_id, "a former key")),
             components.clipped(row.model),
             _reason(row, view.now),
