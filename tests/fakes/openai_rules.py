@@ -18,8 +18,11 @@ def typed(path: str, body: JsonObject) -> JsonObject:
     """The body as the SDK's types should see it.
 
     Responses takes an assistant's `output_text` without the id, status and annotations that the SDK's type
-    demands (its own examples and Codex send it so); they are filled in before the types judge.
+    demands (its own examples and Codex send it so); they are filled in before the types judge. Chat takes an
+    answer's message back as it came, `annotations` included, which the type of a sent message lacks.
     """
+    if path == chat.PATH and isinstance(body.get("messages"), list):
+        return {**body, "messages": [_without_annotations(message) for message in body["messages"]]}
     if path != responses.PATH or not isinstance(body.get("input"), list):
         return body
     return {**body, "input": [_filled(item) for item in body["input"]]}
@@ -44,6 +47,12 @@ def check(path: str, body: JsonObject) -> None:
             if tool["type"] == "function":
                 _check_function(f"tools[{index}]", tool)
         _check_format("text.format", (body.get("text") or {}).get("format"))
+
+
+def _without_annotations(message: Any) -> Any:
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return message
+    return {name: value for name, value in message.items() if name != "annotations"}
 
 
 def _filled(item: Any) -> Any:
