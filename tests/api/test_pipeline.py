@@ -106,7 +106,7 @@ def test_parallel_tool_calls_come_back_in_order(
     "headers",
     [
         {},
-        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer"},
         {"Authorization": "Bearer sk-starscoo-nonsense"},
         {"Authorization": "Basic eA=="},
     ],
@@ -249,8 +249,8 @@ def test_a_client_that_leaves_cuts_the_upstream_and_leaves_one_settled_row(
 ) -> None:
     script = upstream.script(text="one two three four", held=True, headers_held=not stream)
     if stream:
+        script.release(4)
         with client.stream("POST", "/chat/completions", json=chat(model, stream=True)) as answer:
-            script.release(4)
             next(answer.iter_lines())
     else:
         with pytest.raises(httpx.ReadTimeout):
