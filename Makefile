@@ -27,9 +27,10 @@ test: $(DEV)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(DEV)
-	@echo "  ruff check"; $(BIN)/ruff check .
-	@echo "  ruff format --check"; $(BIN)/ruff format --check .
-	@echo "  mypy"; $(BIN)/python -m mypy
+	@status=0; \
+	for tool in "ruff check ." "ruff format --check ." mypy; do \
+		echo "  $$tool"; $(BIN)/python -m $$tool || status=1; \
+	done; exit $$status
 
 # uv writes no index addresses into the locks; the two extras are the build back end and the tests' tools.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \

@@ -168,8 +168,8 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default=None,
         repr=False,
-        description="Redis that holds the counters of the limits for several processes. Unset: they are "
-        "held in memory, which is exact for one process.",
+        description="Redis for the counters of the limits when several processes share them. Not used yet: "
+        "this release is one process, whose counters in memory are exact.",
     )
     catalog: ExistingFile | None = Field(
         default=None,
