@@ -120,8 +120,8 @@ class _Table:
         return value
 
     def take_texts(self, key: str) -> tuple[str, ...]:
-        values = self.take(key, list)
-        if not all(isinstance(value, str) for value in values):
+        values = self._values.pop(key, None)
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise _Wrong(f"{key!r} of {self.place} must be a list of texts")
         return tuple(values)
 
@@ -144,8 +144,8 @@ class _Table:
         return value
 
     def take_tables(self, key: str, place: str) -> list["_Table"]:
-        values = self.take(key, list)
-        if not values or not all(isinstance(value, dict) for value in values):
+        values = self._values.pop(key, None)
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise _Wrong(f"{self.place} must have one [[{key}]] at least")
         return [_Table(value, f"{place} {number}") for number, value in enumerate(values, 1)]
 
@@ -160,7 +160,7 @@ class _Table:
             raise _Wrong(f"{self.place} has an unknown {next(iter(self._values))!r}")
 
 
-_KINDS: Final[dict[type, str]] = {str: "a text", int: "a whole number", list: "a list", bool: "true or false"}
+_KINDS: Final[dict[type, str]] = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 def _catalog(table: _Table) -> Catalog:

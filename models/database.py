@@ -34,7 +34,6 @@ T = TypeVar("T")
 Durability = Literal["full", "normal"]
 """`full` survives a power loss; with `normal` the last commits before one may be gone, never their order."""
 
-_WAIT_S = 10
 _STATEMENT_LIMIT_MS = 60_000
 _SERVING_LOCK = 0x5742_5EE1
 _MIGRATION_LOCK = 0x5742_3161
@@ -53,22 +52,23 @@ class AlreadyServing(Refused):
 
 
 class Database:
-    """Raises `BadDatabase` when the URL or the place of the file is of no use. Connects only when asked."""
+    """Raises `BadDatabase` when the URL or the place of the file is of no use. Connects only when asked, and
+    waits at most `wait_s` for a connection or for another writer."""
 
     dialect: Literal["sqlite", "postgresql"]
 
-    def __init__(self, url: str, *, durability: Durability = "full") -> None:
+    def __init__(self, url: str, *, durability: Durability = "full", wait_s: float = 10) -> None:
         parsed = _parse(url)
         if parsed.get_backend_name() == "sqlite":
             self.dialect = "sqlite"
             self._path = _usable_file(parsed)
-            self._lock: WriterLock | None = WriterLock(_beside(self._path, "writer"), timeout_s=_WAIT_S)
-            self._writer = _sqlite_engine(parsed, durability, is_writer=True)
-            self._reader = _sqlite_engine(parsed, durability, is_writer=False)
+            self._lock: WriterLock | None = WriterLock(_beside(self._path, "writer"), timeout_s=wait_s)
+            self._writer = _sqlite_engine(parsed, durability, wait_s, is_writer=True)
+            self._reader = _sqlite_engine(parsed, durability, wait_s, is_writer=False)
         else:
             self.dialect = "postgresql"
             self._lock = None
-            self._writer = _postgres_engine(parsed, durability)
+            self._writer = _postgres_engine(parsed, durability, wait_s)
             self._reader = self._writer.execution_options(
                 postgresql_readonly=True, isolation_level="REPEATABLE READ"
             )
@@ -201,8 +201,7 @@ class Database:
                 yield
         except LockTimeout as timeout:
             raise DatabaseBusy(
-                f"Another process has been writing to {self._path} for {_WAIT_S} seconds. "
-                "Try again, or stop it."
+                f"Another process keeps writing to {self._path}. Try again, or stop it."
             ) from timeout
 
 
@@ -239,11 +238,11 @@ def _beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.name}.{what}")
 
 
-def _sqlite_engine(url: URL, durability: Durability, *, is_writer: bool) -> Engine:
+def _sqlite_engine(url: URL, durability: Durability, wait_s: float, *, is_writer: bool) -> Engine:
     """The driver runs in autocommit and we say BEGIN ourselves: left alone it begins late and deferred."""
     pool = {"pool_size": 1, "max_overflow": 0} if is_writer else {"pool_size": 4, "max_overflow": 4}
     engine = create_engine(
-        url, connect_args={"timeout": _WAIT_S, "check_same_thread": False}, pool_timeout=_WAIT_S, **pool
+        url, connect_args={"timeout": wait_s, "check_same_thread": False}, pool_timeout=wait_s, **pool
     )
     writer_pragmas = [
         "journal_mode = WAL",
@@ -266,7 +265,7 @@ def _sqlite_engine(url: URL, durability: Durability, *, is_writer: bool) -> Engi
     return engine
 
 
-def _postgres_engine(url: URL, durability: Durability) -> Engine:
+def _postgres_engine(url: URL, durability: Durability, wait_s: float) -> Engine:
     limits = {
         "statement_timeout": _STATEMENT_LIMIT_MS,
         "idle_in_transaction_session_timeout": _STATEMENT_LIMIT_MS,
@@ -274,7 +273,7 @@ def _postgres_engine(url: URL, durability: Durability) -> Engine:
     settings = " ".join(f"-c {name}={value}" for name, value in limits.items())
     if durability == "normal":
         settings += " -c synchronous_commit=off"
-    arguments = {"connect_timeout": _WAIT_S, "options": url.query.get("options", settings)}
+    arguments = {"connect_timeout": max(2, round(wait_s)), "options": url.query.get("options", settings)}
     return create_engine(
-        url, connect_args=arguments, pool_size=8, max_overflow=4, pool_timeout=_WAIT_S, pool_pre_ping=True
+        url, connect_args=arguments, pool_size=8, max_overflow=4, pool_timeout=wait_s, pool_pre_ping=True
     )

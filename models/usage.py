@@ -412,4 +412,4 @@ def _storable(value: object) -> object:
     whole batch."""
     if not isinstance(value, str):
         return value
-    return value[:200].replace("\0", "\ufffd").encode(errors="replace").decode()
+    return value[:500].replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -154,11 +154,8 @@ def test_a_password_in_the_url_is_not_shown() -> None:
     database.close()
 
 
-def test_a_writer_that_is_stuck_elsewhere_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("models.database._WAIT_S", 0)
-    database = Database(f"sqlite:///{tmp_path}/starscoo.db")
+def test_a_writer_that_is_stuck_elsewhere_is_reported(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/starscoo.db", wait_s=0)
     stuck = os.open(tmp_path / "starscoo.db.writer", os.O_RDWR)
     fcntl.flock(stuck, fcntl.LOCK_EX)
     with pytest.raises(DatabaseBusy, match="Another process"):
