@@ -22,11 +22,11 @@ _QUOTED_CHARACTERS: Final = 160
 _FRAGMENT_CHARACTERS: Final = 12
 _WORD = re.compile(r"\s*\S+(?:\s+$)?|\s+")
 _VARIANTS: Final = (
-    "this is {model}, simulated. You asked “{asked}” and I read {messages}. A real model would now say"
+    "This is {model}, simulated. You asked “{asked}” and I read {messages}. A real model would now say"
     " something clever; I only show that your request arrived whole and that the answer comes back word by word.",
     "{model} is not connected here, so I am standing in for it. Your question was “{asked}”, in {messages}."
     " Put a provider's key into the settings and the very same request goes to the real model.",
-    "I received {messages} for {model}. The last one says “{asked}”. Ask it again and you will get exactly this"
+    "I received {messages} for {model}. You said “{asked}”. Ask it again and you will get exactly this"
     " text again: the sandbox answers from the prompt alone, which makes it handy for demonstrations and tests.",
     "“{asked}” is a good question for {model}.\n\nThe sandbox cannot think about it, but it can show you what"
     " happens around it. Your key was checked, a slot of this hour was reserved, and {messages} went through the"
