@@ -1,0 +1,137 @@
+"""The arithmetic of the limits, for every store of counters: what a screen shows, a header carries and the check
+decides is one function over the counts of a claim's layers.
+
+Where both layers have the same left, the account is named: a key can never be raised above it. Where neither
+layer has a limit, the key's own counts are shown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from models import windows
+from models.live import Claim, Layer, Lease, Limit, Limits, Refusal, Stale, Standing
+
+LEASE_TTL_S: Final = 3600
+KEEP_EXPIRED_S: Final = 24 * 3600
+"""How long a lease that ended by itself may still be settled."""
+
+Owner = tuple[Layer, int]
+
+
+@dataclass(slots=True)
+class Count:
+    """Of one owner in one window."""
+
+    settled: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One layer of a claim with its limits; None is no limit."""
+
+    owner: Owner
+    requests: int | None
+    tokens: int | None
+
+
+Counts = Callable[[Owner], Count]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What is counted in the running hour and the running month, at `now`."""
+
+    hour: Counts
+    month: Counts
+    now: int
+
+
+class Epochs:
+    """The newest epoch of each account that this process was told."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, int] = {}
+
+    def bump(self, account_id: int, epoch: int) -> None:
+        if epoch > self.of(account_id):
+            self._newest[account_id] = epoch
+
+    def of(self, account_id: int) -> int:
+        return self._newest.get(account_id, 0)
+
+    def stale(self, claim: Claim, epoch: int, now: int) -> Stale | None:
+        """A principal newer than what was told here is believed: his change has not been heard of yet. One whose
+        limits have ended by themselves (`valid_until`) is stale too."""
+        self.bump(claim.account_id, epoch)
+        newest = self.of(claim.account_id)
+        ends = claim.limits.valid_until
+        return Stale(newest) if epoch < newest or (ends is not None and ends <= now) else None
+
+
+def bounds(account_id: int, key_id: int | None, limits: Limits) -> list[Bound]:
+    """The account comes first: where both have the same left, it is the one to name."""
+    account = Bound(("account", account_id), limits.account_requests, limits.account_tokens)
+    if key_id is None:
+        return [account]
+    return [account, Bound(("key", key_id), limits.key_requests, limits.key_tokens)]
+
+
+def owners(lease: Lease) -> tuple[Owner, Owner]:
+    return ("account", lease.account_id), ("key", lease.key_id)
+
+
+def refusal(claim: Claim, layers: list[Bound], counted: Windows) -> Refusal | None:
+    """None when the claim passes: one slot of the hour is left, and tokens for its prompt and one more."""
+    requests, tokens = standings(layers, counted)
+    if requests.left is not None and requests.left < 1:
+        return Refusal(requests, False, requests, tokens)
+    wanted = claim.prompt_tokens + 1
+    if tokens.left is not None and tokens.left < wanted:
+        is_held = all(
+            layer.tokens is None or layer.tokens - counted.month(layer.owner).settled >= wanted
+            for layer in layers
+        )
+        return Refusal(tokens, is_held, requests, tokens)
+    return None
+
+
+def granted_output(claim: Claim, layers: list[Bound], counted: Windows) -> int:
+    """The wished bound on output, clamped to what every capped layer has left after the prompt."""
+    granted = max(1, claim.output_tokens)
+    for layer in layers:
+        if layer.tokens is not None:
+            count = counted.month(layer.owner)
+            granted = min(granted, layer.tokens - count.settled - count.reserved - claim.prompt_tokens)
+    return granted
+
+
+def standings(layers: list[Bound], counted: Windows) -> tuple[Standing, Standing]:
+    """Requests and tokens, each on the layer with less left."""
+    by_requests = [(layer.owner, layer.requests) for layer in layers]
+    by_tokens = [(layer.owner, layer.tokens) for layer in layers]
+    return (
+        _standing("hourly_requests", by_requests, counted.hour, windows.hour_end(counted.now)),
+        _standing("monthly_tokens", by_tokens, counted.month, windows.month_end(counted.now)),
+    )
+
+
+def _standing(
+    name: Limit, layers: list[tuple[Owner, int | None]], counts: Counts, resets_at: int
+) -> Standing:
+    shown: Standing | None = None
+    for owner, limit in layers:
+        count = counts(owner)
+        left = None if limit is None else max(0, limit - count.settled - count.reserved)
+        if shown is None or _is_tighter(left, shown.left):
+            shown = Standing(name, owner[0], limit, count.settled, count.reserved, left, resets_at)
+    assert shown is not None
+    return shown
+
+
+def _is_tighter(left: int | None, than: int | None) -> bool:
+    """Without any limit the lower layer, the key, is shown."""
+    if left is None:
+        return than is None
+    return than is None or left < than
