@@ -145,7 +145,7 @@ class _Table:
 
     def take_tables(self, key: str, place: str) -> list["_Table"]:
         values = self._values.pop(key, None)
-        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        if not values or not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
             raise _Wrong(f"{self.place} must have one [[{key}]] at least")
         return [_Table(value, f"{place} {number}") for number, value in enumerate(values, 1)]
 

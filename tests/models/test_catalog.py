@@ -126,6 +126,12 @@ def test_a_wrong_catalog_is_told_in_one_line(tmp_path: Path, old: str, new: str,
     assert "catalog.toml" in str(wrong.value)
 
 
+def test_a_catalog_without_models_is_refused(tmp_path: Path) -> None:
+    for text in ("", "models = []"):
+        with pytest.raises(BadCatalog, match="must have one"):
+            load(tmp_path, text)
+
+
 def test_a_model_stands_in_the_catalog_once(tmp_path: Path) -> None:
     with pytest.raises(BadCatalog, match="'m' stands there twice"):
         load(tmp_path, SMALL + SMALL)
