@@ -86,8 +86,8 @@ def _table(server: Server, name: str) -> Markup:
         "models": lambda: _models(server),
         "errors": _errors,
     }[name]()
-    return Markup('<div class="s-card s-flush d-table">{}</div>').format(
-        tables.render(columns, rows, caption=caption)
+    return Markup('<div class="s-card s-flush d-table d-{}">{}</div>').format(
+        name, tables.render(columns, rows, caption=caption)
     )
 
 
@@ -104,7 +104,13 @@ def _headers() -> Filled:
 def _errors() -> Filled:
     columns = ("Status", Column("Code", is_name=True), "Meaning", "Retry", "What to do")
     rows = [
-        (str(line.status), _codes(line.code), line.meaning, "yes" if line.is_retried else "no", line.advice)
+        (
+            str(line.status),
+            _codes(line.code),
+            line.meaning,
+            "yes" if line.is_retried else "no",
+            line.advice,
+        )
         for line in docs_text.ERRORS
     ]
     return columns, rows, "Errors by status and code"
@@ -156,8 +162,8 @@ def _codes(names: str) -> Markup:
 
 def _create_key(server: Server, _: str | None) -> Markup:
     if server.is_logged_in:
-        return Markup('Choose "Create key" on the page <a href="/app/keys">API keys</a>.')
-    return Markup('<a href="/signup">Create an account</a> and choose "Create key".')
+        return Markup('Choose “Create key” on the page <a href="/app/keys">API keys</a>.')
+    return Markup('<a href="/signup">Create an account</a> and choose “Create key”.')
 
 
 def _limits_page(server: Server, _: str | None) -> Markup:

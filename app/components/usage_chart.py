@@ -134,8 +134,8 @@ def _bars(series: Series, names: list[str], shown: Chart, colour: str) -> dict[s
 
 
 def _layout(names: list[str], shown: Chart, ink: Mapping[str, str]) -> dict[str, Any]:
-    step = max(1, -(-len(names) // 6))
-    ticks = names[::-1][::step][::-1]
+    step = -(-len(names) // 5)
+    ticks = slice((len(names) - 1) % step, None, step)
     heights = _heights(max(_per_day(shown), default=0), shown.measure)
     return {
         "barmode": "stack",
@@ -159,9 +159,11 @@ def _layout(names: list[str], shown: Chart, ink: Mapping[str, str]) -> dict[str,
             "categoryarray": names,
             "range": [-0.5, len(names) - 0.5],
             "tickmode": "array",
-            "tickvals": ticks,
-            "ticktext": [name.removesuffix(", so far") for name in ticks],
+            "tickvals": names[ticks],
+            "ticktext": [_tick(day) for day in shown.days[ticks]],
             "tickangle": 0,
+            "unifiedhovertitle": {"text": "<b>%{x}</b>"},
+            "showspikes": False,
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
@@ -187,6 +189,11 @@ def _colours(models: Sequence[str], order: Sequence[str]) -> dict[str, int]:
     return {model: taken[model] if model in taken else next(free) for model in models}
 
 
+def _tick(day: int) -> str:
+    """`22 Nov`: narrow enough for five of them on a phone."""
+    return day_name(day).partition(" ")[2]
+
+
 def _drawn(amount: int, measure: Measure) -> float:
     """The height on paper. Money is divided only here; the text beside it comes from the integer."""
     return amount / 1_000_000_000 if measure == "cost" else amount
@@ -195,7 +202,7 @@ def _drawn(amount: int, measure: Measure) -> float:
 def _heights(peak: int, measure: Measure) -> list[int]:
     """Round heights for the grid, from 0 to the first one not under the peak; 3 to 6 of them."""
     least = 100_000 if measure == "cost" else 1
-    wanted = max(least, -(-peak // 4))
+    wanted = max(least, -(-peak // 5))
     scale = 10 ** (len(str(wanted)) - 1)
     step = next(factor * scale for factor in (1, 2, 5, 10) if factor * scale >= wanted)
     return [step * place for place in range(max(1, -(-peak // step)) + 1)]
