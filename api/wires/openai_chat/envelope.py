@@ -57,11 +57,12 @@ def peek(body: bytes) -> Envelope:
     prompt_tokens = _prompt_tokens(fields, body)
     is_stream = _value(fields, "stream", _boolean) or False
     param, bound = _output_bound(fields)
+    choices = _choices(fields)
     return Envelope(
         model=_model(fields),
         is_stream=is_stream,
         wants_usage=_wants_usage(fields, is_stream),
-        output_tokens=None if bound is None else bound * _choices(fields),
+        output_tokens=None if bound is None else bound * choices,
         output_param=param,
         prompt_tokens=prompt_tokens,
         fields=fields,
@@ -309,5 +310,5 @@ def _check_depth(value: bytes, levels: int) -> None:
     brackets = _STRING.sub(b"", skeleton)
     if len(brackets) > 2 * MAX_CONTAINERS:
         raise GatewayError("invalid_request", f"More than {MAX_CONTAINERS:,} objects and arrays in one body.")
-    if max(accumulate(array("b", brackets.translate(_STEPS)))) > levels:
+    if max(accumulate(array("b", brackets.translate(_STEPS))), default=0) > levels:
         raise _too_deep()
