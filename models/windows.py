@@ -4,6 +4,7 @@
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -31,5 +32,6 @@ def month_end(now: int) -> int:
     return _begins(month_of(now) + 1)
 
 
+@lru_cache(maxsize=64)
 def _begins(month: int) -> int:
     return int(datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp())

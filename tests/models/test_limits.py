@@ -21,14 +21,14 @@ def key(database: Database, alice: Account) -> ApiKey:
 
 
 def set_key(database: Database, key: ApiKey, value: int | None, **options: Any) -> Change:
-    choices = {"actor": "alice@example.com", "now": NOW} | options
+    choices: dict[str, Any] = {"actor": "alice@example.com", "now": NOW} | options
     return database.run_now(
         limits.set_key_limit, key.account_id, key.public_id, "hourly_requests", value, **choices
     )
 
 
 def set_account(database: Database, account: Account, value: int | None, **options: Any) -> Change:
-    choices = {"actor": "root", "reason": WHY, "now": NOW} | options
+    choices: dict[str, Any] = {"actor": "root", "reason": WHY, "now": NOW} | options
     return database.run_now(limits.set_account_limit, account.id, "hourly_requests", value, **choices)
 
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _logins()
     _keys()
     _ledger()
+    _refusals()
     op.execute("INSERT INTO plans VALUES ('starter', 1000, 5000000), ('unlimited', NULL, NULL)")
 
 
@@ -197,6 +198,9 @@ def _ledger() -> None:
         sa.Column("cost_nusd", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "hour", "key_id", "model", "outcome"),
     )
+
+
+def _refusals() -> None:
     op.create_table(
         "refusals",
         sa.Column("id", BIG_ID, nullable=False),
