@@ -2,8 +2,8 @@
 
 - `envelope`: what the gateway reads of a body that it may pass on, and what it changes in it
 - `shape`, `request`: a body read into the canonical form, for a target on another wire
-- `reply`, `stream`: answers and errors written for a client; `watcher`: a stream passed on to him
-- `upstream`, `reader`: Chat asked of a vendor, and his answers read
+- `reply`, `write`: answers, errors and streams written for a client; `watch`: a stream passed on to him
+- `upstream`, `read`: Chat asked of a vendor, his answers and streams read
 
 As a front it refuses what it cannot carry over, by its exact path. Without effect on a translated target are
 (besides every value that is null or the default): seed, prediction, metadata, user, safety_identifier,
@@ -12,7 +12,7 @@ prompt_cache_key, prompt_cache_retention, prompt_cache_options, stream_options.i
 """
 
 from api.wires.openai_chat.envelope import pass_request, peek
-from api.wires.openai_chat.reader import ChatReader
+from api.wires.openai_chat.read import ChatReader
 from api.wires.openai_chat.reply import (
     DONE,
     pass_reply,
@@ -21,9 +21,9 @@ from api.wires.openai_chat.reply import (
     stream_error,
 )
 from api.wires.openai_chat.request import parse_request
-from api.wires.openai_chat.stream import ChatWriter
 from api.wires.openai_chat.upstream import parse_reply, render_request
-from api.wires.openai_chat.watcher import ChatWatcher
+from api.wires.openai_chat.watch import ChatWatcher
+from api.wires.openai_chat.write import ChatWriter
 from api.wires.openai_errors import parse_error
 
 __all__ = [

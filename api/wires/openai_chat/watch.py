@@ -84,10 +84,11 @@ class ChatWatcher:
         events = block.count(b"\n\n") or 1
         padding = block.rfind(b'"obfuscation":"')
         if events == 1:
-            size = shortest = len(block) if padding < 0 else padding
+            size = shortest = len(block) if padding < 0 else padding + len(b"}\n\n")
         else:
-            size = len(block) if padding < 0 else len(_PADDING.sub(b"", block))
-            shortest = min(map(len, block.split(b"\n\n")[:-1]))
+            bare = block if padding < 0 else _PADDING.sub(b"", block)
+            size = len(bare)
+            shortest = min(map(len, bare.split(b"\n\n")[:-1])) + len(b"\n\n")
         if block.startswith(b"data:"):
             self._shortest = min(self._shortest, shortest)
         self.output_chars += max(0, size - events * self._shortest) + events
