@@ -78,10 +78,11 @@ SWEEP_SUMS: Final = text(
     "INSERT INTO usage_hours (account_id, hour, key_id, model, outcome, "
     "requests, prompt_tokens, completion_tokens, total_tokens, cost_nusd) "
     "SELECT account_id, hour, key_id, model, 'interrupted', count(*), 0, 0, 0, 0 FROM requests "
-    "WHERE state = 'open' GROUP BY account_id, hour, key_id, model "
+    "WHERE state = 'open' AND admitted_ms <= :until_ms GROUP BY account_id, hour, key_id, model "
     "ON CONFLICT (account_id, hour, key_id, model, outcome) "
     "DO UPDATE SET requests = usage_hours.requests + excluded.requests"
 )
 SWEEP_ROWS: Final = text(
-    "UPDATE requests SET state = 'final', outcome = 'interrupted', is_estimated = true WHERE state = 'open'"
+    "UPDATE requests SET state = 'final', outcome = 'interrupted', is_estimated = true "
+    "WHERE state = 'open' AND admitted_ms <= :until_ms"
 )

@@ -211,13 +211,12 @@ def write(
 
 
 def sweep(session: Session, *, now: int) -> int:
-    """Settle what a dead process left open as interrupted, with no tokens: none were noted. Returns how many.
-
-    Only for a process that holds serving: the requests of a living one would be cut off from their end.
-    """
+    """Settle what a dead process left open until now as interrupted, with no tokens: none were noted. Returns
+    how many. Only for a process that holds serving: a living one's requests would be cut off from their end."""
     connection = session.connection()
-    connection.execute(SWEEP_SUMS)
-    return connection.execute(SWEEP_ROWS).rowcount
+    until = {"until_ms": now * 1000 + 999}
+    connection.execute(SWEEP_SUMS, until)
+    return connection.execute(SWEEP_ROWS, until).rowcount
 
 
 def counted(session: Session, *, now: int) -> list[live.Counted]:

@@ -6,7 +6,8 @@ import pytest
 from fakes.clock import Clock
 
 from models.live import Claim, Counted, Lease, Limits, Live, Refusal, Stale, Standing
-from models.live.memory import LEASE_TTL_S, MemoryLive
+from models.live.layers import LEASE_TTL_S
+from models.live.memory import MemoryLive
 
 T = TypeVar("T")
 HOUR = 1_795_000_000 - 1_795_000_000 % 3600

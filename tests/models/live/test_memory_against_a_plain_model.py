@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from models import windows
 from models.live import Claim, Lease, Limits, Refusal
-from models.live.memory import LEASE_TTL_S, MemoryLive
+from models.live.layers import LEASE_TTL_S
+from models.live.memory import MemoryLive
 
 T = TypeVar("T")
 LIMITS = Limits(key_requests=4, account_requests=6, key_tokens=300, account_tokens=500)
