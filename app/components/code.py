@@ -47,7 +47,7 @@ def render_code(text: str, language: str, *, title: str | None = None) -> Markup
     return Markup(
         '<div class="s-code"><div class="s-code-head"><span>{0}</span><button type="button" class="s-copy" '
         'aria-label="Copy: {0}"><span class="s-icon">{1}</span><span data-text>Copy</span></button></div>'
-        '<pre tabindex="0" role="region" aria-label="{0}"><code>{2}</code></pre></div>'
+        '<pre tabindex="0" role="group" aria-label="{0}"><code>{2}</code></pre></div>'
     ).format(named, theme.icon("copy"), coloured(text, language))
 
 
