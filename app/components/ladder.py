@@ -38,7 +38,8 @@ def render(name: Limit, ladder: Ladder, *, shows_author: bool = False) -> Markup
 
 
 def _step(name: Limit, rung: Rung, *, is_setter: bool, shows_author: bool) -> Markup:
-    notes = [rung.origin + _end(rung)]
+    source = rung.origin.removeprefix("plan ") if rung.is_set else f"takes {rung.origin}"
+    notes = [source + _end(rung)]
     if rung.author and shows_author:
         notes.append(f"by {rung.author}")
     if rung.reason:
