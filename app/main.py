@@ -43,6 +43,8 @@ log = logging.getLogger("starscoo")
 
 WATCH_SECONDS = 0.25
 WATCH_OVERLAP_MS = 10_000
+PAGE_BODY_BYTES = 2 * 1024 * 1024
+"""Forms, and the polling transport of the pages' socket, which drops messages over 1 MB itself."""
 
 
 class Starscoo:
@@ -172,7 +174,12 @@ class Starscoo:
             await self.stop()
 
         outer = FastAPI(
-            openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=lifespan,
+            max_body_size=PAGE_BODY_BYTES,
         )
         outer.add_route("/healthz", _alive, methods=["GET"])
         outer.add_route("/readyz", self._ready, methods=["GET"])
