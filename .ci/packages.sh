@@ -3,18 +3,36 @@
 # apt-get when it may (root, or sudo without a password); otherwise says exactly what to install.
 # Then the tests of it are skipped, except where CI is set: there a missing program is a failure.
 set -eu
+cd "$(dirname "$0")/.."
 
 main() {
+    programs
+    javascript
+}
+
+programs() {
     missing=
     has chromium chromium-browser google-chrome || need chromium
     has postgres /usr/lib/postgresql/*/bin/postgres || need postgresql
     has redis-server || need redis-server
     has node || need nodejs
+    has npm || need npm
     has nginx /usr/sbin/nginx || need nginx
     [ -n "$missing" ] || return 0
     command -v apt-get >/dev/null && may_install && install && return
     printf '  Not installed, and not mine to install:%s. Tests that need them are skipped. To run them:\n    %s\n' \
         "$missing" "$(how)" >&2
+    [ -z "${CI:-}" ]
+}
+
+# What the JavaScript samples import, by its own lock.
+javascript() {
+    has npm || return 0
+    [ tests/javascript/node_modules/.package-lock.json -nt tests/javascript/package-lock.json ] && return
+    printf '  Installing what the JavaScript samples import\n'
+    log=$PWD/.venv/npm.log
+    (cd tests/javascript && npm ci --no-audit --no-fund --ignore-scripts) >"$log" 2>&1 && return
+    tail -n 20 "$log" >&2
     [ -z "${CI:-}" ]
 }
 

@@ -1,8 +1,10 @@
 """What any test may ask for: real PostgreSQL and Redis, one each per run, and an environment without options."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import services
@@ -29,13 +31,26 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from _started(services.start_redis, tmp_path_factory.mktemp("redis"))
 
 
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Where the packages are that the JavaScript samples import."""
+    found = Path(__file__).parent / "javascript" / "node_modules"
+    if not (found / "openai").is_dir() or shutil.which("node") is None:
+        _missing("node or its packages are not installed; `make test` installs them")
+    return found
+
+
 def _started(start: Callable[[Path], tuple[str, Callable[[], None]]], directory: Path) -> Iterator[str]:
-    """A program that is missing skips the tests of it on a developer's machine and fails them where CI is set."""
     try:
         url, stop = start(directory)
     except FileNotFoundError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+        _missing(str(missing))
     yield url
     stop()
+
+
+def _missing(what: str) -> NoReturn:
+    """A program that is missing skips the tests of it on a developer's machine and fails them where CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
