@@ -9,7 +9,7 @@ The rows have no foreign keys: they are written twice per request, and must be k
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from operator import add
 from statistics import median_high
 from typing import Final
@@ -196,7 +196,7 @@ def write(
     statements = STATEMENTS[connection.dialect.name]
     ending: dict[str, FinalRow] = {}
     for final in finals:
-        ending.setdefault(final.id, final)
+        ending.setdefault(final.id, _storable_figures(final))
     if opens:
         connection.exec_driver_sql(statements.open_rows, [_open_values(row) for row in opens])
     if ending:
@@ -352,6 +352,8 @@ def _median_first_token_ms(session: Session, account_id: int, now: int) -> int |
 
 
 _HOUR_MS: Final = windows.HOUR * 1000
+_MOST_TOKENS: Final = 10**10
+_MOST_NUSD: Final = 10**15
 _UNKNOWN_YET: Final = ("open", None, None, None, None, 0, 0, 0, 0, 0, 0, False, 0, None, None)
 
 
@@ -400,6 +402,16 @@ def _sums(rows: Iterable[FinalRow]) -> list[tuple[object, ...]]:
         before = sums.get(key)
         sums[key] = figures if before is None else tuple(map(add, before, figures))
     return [(*key, *figures) for key, figures in sorted(sums.items())]
+
+
+def _storable_figures(row: FinalRow) -> FinalRow:
+    """An upstream that reports more than any request can use is cut short, and its row marked: a figure that no
+    column holds would hold up the whole batch, and with it every other request."""
+    used = row.usage
+    if used.total_tokens <= _MOST_TOKENS and row.cost_nusd <= _MOST_NUSD:
+        return row
+    shortened = Usage(*(min(tokens, _MOST_TOKENS) for tokens in astuple(used)))
+    return replace(row, usage=shortened, cost_nusd=min(row.cost_nusd, _MOST_NUSD), is_estimated=True)
 
 
 def _refusal_values(line: refusals.Line) -> tuple[object, ...]:

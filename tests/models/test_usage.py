@@ -104,6 +104,14 @@ def test_a_batch_is_written_as_a_whole_or_not_at_all(database: Database, key: Ap
     assert database.read_now(usage.last_requests, key.account_id, 5) == []
 
 
+def test_an_absurd_report_holds_up_nobody(database: Database, key: ApiKey) -> None:
+    absurd = final(key, "absurd", usage=Usage(2**70, 0, 0, 2**62), cost_nusd=2**80)
+    write(database, [], [absurd, final(key, "sane")])
+    rows = {row.id: row for row in database.read_now(usage.last_requests, key.account_id, 5)}
+    assert (rows["absurd"].input_tokens, rows["absurd"].is_estimated) == (10**10, True)
+    assert (rows["sane"].total_tokens, rows["sane"].is_estimated) == (21, False)
+
+
 def test_an_empty_batch_is_fine(database: Database) -> None:
     write(database, [], [])
 
