@@ -6,7 +6,7 @@ from app.components.controls import button, copy_button, icon_button, segmented
 from app.components.dialogs import Dialog, cancel_button, dialog, toast
 from app.components.elements import html, set_attributes, tag
 from app.components.fields import Field, choice, field, form, form_error, search_field
-from app.components.figures import PillKind, figure_card, pill
+from app.components.figures import PillKind, card, figure, figure_card, joined, pill
 from app.components.notices import banner, empty_card, failure_card
 from app.components.tables import Column, act, clipped, table
 
@@ -19,6 +19,7 @@ __all__ = [
     "banner",
     "button",
     "cancel_button",
+    "card",
     "choice",
     "clipped",
     "code_block",
@@ -28,11 +29,13 @@ __all__ = [
     "empty_card",
     "failure_card",
     "field",
+    "figure",
     "figure_card",
     "form",
     "form_error",
     "html",
     "icon_button",
+    "joined",
     "meter",
     "pill",
     "render_code",

@@ -1,5 +1,6 @@
 """Small facts: a pill, a figure in a card."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from markupsafe import Markup
@@ -16,10 +17,28 @@ def pill(kind: PillKind, text: str) -> Markup:
 
 
 def figure_card(name: str, value: Markup | str, *, unit: str = "", note: Markup | str = "") -> ui.html:
+    """Draws `figure`."""
+    element = html(figure(name, value, unit=unit, note=note))
+    return element.classes("s-whole")
+
+
+def figure(name: str, value: Markup | str, *, unit: str = "", note: Markup | str = "") -> Markup:
     """One figure with its name above and what it is measured against below."""
     small = Markup(" <small>{}</small>").format(unit) if unit else ""
     below = Markup('<p class="s-note">{}</p>').format(note) if note else ""
-    return html(
-        Markup('<h2 class="s-name">{}</h2><p class="s-value">{}{}</p>{}').format(name, value, small, below),
-        "s-card s-figure",
+    return Markup(
+        '<section class="s-card s-figure"><h2 class="s-name">{}</h2><p class="s-value">{}{}</p>{}</section>'
+    ).format(name, value, small, below)
+
+
+def card(title: str, body: Markup, *, more: Markup | str = "", is_flush: bool = False) -> Markup:
+    """`frame.card` for what only shows: pages that follow the gateway replace such cards whole."""
+    head = Markup('<div class="s-head"><h2>{}</h2>{}</div>').format(title, more) if title else ""
+    return Markup('<section class="s-card{}">{}{}</section>').format(
+        " s-flush" if is_flush else "", head, body
     )
+
+
+def joined(parts: Iterable[Markup], classes: str) -> Markup:
+    """Parts in one box, a grid for instance."""
+    return Markup('<div class="{}">{}</div>').format(classes, Markup("").join(parts))

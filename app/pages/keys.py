@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from app import components, frame, live_view, login, words
 from app.binding import bind_now
-from app.components import Column, ladder, meter, tag
+from app.components import Column, ladder, meter, tables, tag
 from app.components.key_reveal import KeyReveal
 from app.components.tables import Cell
 from app.pages.overview import issue
@@ -76,6 +78,10 @@ class _Page:
         self._wanted = ""
         self._shown = PER_PAGE
         self._shows_revoked = False
+        self._is_long = False
+        self._table: ui.html | None = None
+        self._none: TextElement
+        self._below: TextElement
 
     def frame(self) -> None:
         with frame.title("API keys", "A key is shown once, when it is made. Give each program its own."):
@@ -86,21 +92,32 @@ class _Page:
         live_view.follow(self._services, self._viewer.account_id, self._content, self._arrived)
 
     async def load(self) -> None:
+        """Reads anew. The list is replaced where it stands, so that a click meanwhile still finds its button."""
         self._view = await read(self._services, self._viewer.account_id)
         if self._content.is_deleted:
             return
-        self._content.clear()
-        with self._content:
-            if not self._view.lines:
-                with components.empty_card(
-                    "keys", "No keys yet", "A key lets a program call the models, within limits that you set."
-                ):
-                    components.button("Create key", icon="plus", on_click=self._ask_name)
-                return
-            if len(self._view.lines) >= SEARCH_FROM:
-                self._draw_search()
-            self._place = tag("section", "", "s-card s-flush", aria_label="Keys")
+        is_long = len(self._view.lines) >= SEARCH_FROM
+        if self._table is None or is_long != self._is_long:
+            self._is_long = is_long
+            self._content.clear()
+            with self._content:
+                self._draw()
         self._draw_list()
+
+    def _draw(self) -> None:
+        self._table = None
+        if not self._view.lines:
+            with components.empty_card(
+                "keys", "No keys yet", "A key lets a program call the models, within limits that you set."
+            ):
+                components.button("Create key", icon="plus", on_click=self._ask_name)
+            return
+        if self._is_long:
+            self._draw_search()
+        with tag("section", "", "s-card s-flush", aria_label="Keys"):
+            self._table = components.table(_COLUMNS, [], caption="Your keys", on_act=self._act)
+            self._none = tag("p", "", "s-quiet k-none")
+            self._below = tag("div", "", "k-more")
 
     def _draw_search(self) -> None:
         async def search(wanted: str) -> None:
@@ -114,29 +131,29 @@ class _Page:
             )
 
     def _draw_list(self) -> None:
+        if self._table is None:
+            return
         found = [line for line in self._view.lines if _matches(line.key, self._wanted)]
-        lines = [line for line in found if line.key.revoked_at is None]
         revoked = [line for line in found if line.key.revoked_at is not None]
-        if self._shows_revoked:
-            lines += revoked
-        self._place.clear()
-        with self._place:
-            if lines:
-                rows = [self._row(line) for line in lines[: self._shown]]
-                components.table(_COLUMNS, rows, caption="Your keys", on_act=self._act)
-            else:
-                text = "No key matches." if self._wanted else "All keys are revoked."
-                tag("p", text, "s-quiet k-none")
-            with tag("div", "", "k-more") as more:
-                if len(lines) > self._shown:
-                    left = len(lines) - self._shown
-                    components.button(
-                        f"Show {min(left, PER_PAGE)} more", kind="plain", size="slim", on_click=self._more
-                    )
-                if revoked:
-                    word = "Hide revoked keys" if self._shows_revoked else f"Show {len(revoked)} revoked"
-                    components.button(word, kind="quiet", size="slim", on_click=self._toggle_revoked)
-            more.visible = len(lines) > self._shown or bool(revoked)
+        lines = found if self._shows_revoked else [line for line in found if line.key.revoked_at is None]
+        rows = [self._row(line) for line in lines[: self._shown]]
+        self._table.set_content(str(tables.render(_COLUMNS, rows, caption="Your keys")))
+        self._table.visible = bool(rows)
+        self._none.text = "No key matches." if self._wanted else "All keys are revoked."
+        self._none.visible = not rows
+        self._below.clear()
+        self._below.visible = len(lines) > self._shown or bool(revoked)
+        with self._below:
+            self._draw_more(len(lines) - self._shown, len(revoked))
+
+    def _draw_more(self, left: int, revoked: int) -> None:
+        if left > 0:
+            components.button(
+                f"Show {min(left, PER_PAGE)} more", kind="plain", size="slim", on_click=self._more
+            )
+        if revoked:
+            word = "Hide revoked keys" if self._shows_revoked else f"Show {revoked} revoked"
+            components.button(word, kind="quiet", size="slim", on_click=self._toggle_revoked)
 
     def _row(self, line: KeyLine) -> list[Cell]:
         key = line.key

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup
+from nicegui import ui
 
 from app import components, frame, live_view, login, refusal_words, theme, words
 from app.binding import bind_now
-from app.components import Column, html, ladder, meter, model_bars, tag
+from app.components import Column, html, ladder, meter, model_bars, tables, tag
 from app.components.key_reveal import KeyReveal
 from app.services import Arrival, Services
 from models import keys, limits_overview, refusals, usage
@@ -28,6 +29,16 @@ _STEPS: Final = (
     ("Send a request", "Copy a ready sample in curl, Python or JavaScript."),
     ("See it here", "Tokens, time and cost show up within half a second."),
 )
+_REQUEST_COLUMNS: Final = (
+    Column("When"),
+    Column("Status"),
+    Column("Model", is_name=True),
+    Column("Tokens", is_number=True),
+    Column("First token", is_number=True),
+    Column("Total", is_number=True),
+    Column("Cost", is_number=True),
+)
+_REFUSAL_COLUMNS: Final = (Column("When"), Column("Status"), Column("Model", is_name=True), Column("Why"))
 _OUTCOMES: Final[dict[str | None, tuple[components.PillKind, str]]] = {
     "ok": ("good", "OK"),
     "error": ("bad", "Failed"),
@@ -80,6 +91,7 @@ class _Page:
         self._viewer = viewer
         self._is_waiting = False
         self._is_starter = False
+        self._figures: ui.html | None = None
 
     def frame(self) -> None:
         frame.title("Overview")
@@ -91,13 +103,18 @@ class _Page:
         view = await read(self._services, self._viewer.account_id)
         if self._content.is_deleted:
             return
-        self._is_starter = not view.figures.has_any
-        self._content.clear()
-        with self._content:
-            if self._is_starter:
+        if not view.figures.has_any:
+            self._is_starter = True
+            self._content.clear()
+            with self._content:
                 self._draw_starter(view)
-            else:
-                _draw_figures(view)
+        elif self._figures is None:
+            self._is_starter = False
+            self._content.clear()
+            with self._content:
+                self._figures = html(_figures(view))
+        else:
+            self._figures.set_content(str(_figures(view)))
 
     async def _arrived(self, _: list[Arrival]) -> None:
         """Figures follow once a second at most; an open starter card waits until its dialog is closed."""
@@ -122,8 +139,7 @@ class _Page:
                     components.button("Read the quickstart", kind="plain", href="/docs#quickstart")
             else:
                 self._draw_form()
-        with tag("div", "", "s-grid2"):
-            _draw_meters(view)
+        html(_meters(view))
 
     def _draw_form(self) -> None:
         async def create(values: dict[str, str]) -> None:
@@ -168,61 +184,61 @@ def _steps(*, done: int) -> Markup:
     )
 
 
-def _draw_figures(view: View) -> None:
-    with tag("div", "", "s-grid4"):
-        _draw_four(view)
-    with tag("div", "", "s-grid2"):
-        _draw_meters(view)
-    with tag("div", "", "o-two"):
-        with frame.card("Last requests", is_flush=bool(view.requests), more=_link("/app/usage", "Usage")):
-            components.table(
-                (
-                    Column("When"),
-                    Column("Status"),
-                    Column("Model", is_name=True),
-                    Column("Tokens", is_number=True),
-                    Column("First token", is_number=True),
-                    Column("Total", is_number=True),
-                    Column("Cost", is_number=True),
-                ),
-                [_request_row(row, view.now) for row in view.requests],
-                caption="The last requests",
-            )
-        with frame.card("Requests by model, 30 days"):
-            if view.by_model:
-                html(model_bars.render(view.by_model))
-            else:
-                tag("p", "No requests in the last 30 days.", "s-quiet")
-    with frame.card("Last refusals", is_flush=bool(view.refused), more=_link("/app/limits", "Limits")):
-        if view.refused:
-            components.table(
-                (Column("When"), Column("Status"), Column("Model", is_name=True), Column("Why")),
-                [_refusal_row(row, view.now) for row in view.refused],
-                caption="The last refusals",
-            )
-        else:
-            tag("p", "Nothing was refused.", "s-quiet")
+def _figures(view: View) -> Markup:
+    """All of it as one piece, so that an open page changes at once and nothing jumps."""
+    return components.joined(
+        [
+            components.joined(_four(view), "s-grid4"),
+            _meters(view),
+            components.joined([_last_requests(view), _by_model(view)], "o-two"),
+            _last_refusals(view),
+        ],
+        "s-stack",
+    )
 
 
-def _draw_four(view: View) -> None:
-    figures, tokens = view.figures, view.standings[1]
-    components.figure_card("Requests, 24 h", words.counted(figures.requests_24h), note="settled")
-    components.figure_card(
-        "Tokens this month",
-        words.counted(figures.tokens_month),
-        note=f"of {words.short(tokens.limit)}" if tokens.limit is not None else "no limit",
+def _last_requests(view: View) -> Markup:
+    table = tables.render(
+        _REQUEST_COLUMNS, [_request_row(row, view.now) for row in view.requests], caption="The last requests"
     )
-    components.figure_card(
-        "Error rate, 24 h",
-        _rate(figures),
-        note=f"{words.exact(figures.errors_24h)} of {words.plural(figures.requests_24h, 'request')}",
-    )
-    median = figures.median_first_token_ms
-    components.figure_card(
-        "Time to first token",
-        words.duration(median) if median is not None else "–",
-        note="median, 24 h",
-    )
+    return components.card("Last requests", table, more=_link("/app/usage", "Usage"), is_flush=True)
+
+
+def _by_model(view: View) -> Markup:
+    if not view.by_model:
+        return components.card("Requests by model, 30 days", _line("No requests in the last 30 days."))
+    return components.card("Requests by model, 30 days", model_bars.render(view.by_model))
+
+
+def _last_refusals(view: View) -> Markup:
+    more = _link("/app/limits", "Limits")
+    if not view.refused:
+        return components.card("Last refusals", _line("Nothing was refused."), more=more)
+    rows = [_refusal_row(row, view.now) for row in view.refused]
+    table = tables.render(_REFUSAL_COLUMNS, rows, caption="The last refusals")
+    return components.card("Last refusals", table, more=more, is_flush=True)
+
+
+def _four(view: View) -> list[Markup]:
+    figures, cap, median = view.figures, view.standings[1].limit, view.figures.median_first_token_ms
+    return [
+        components.figure("Requests, 24 h", words.counted(figures.requests_24h), note="settled"),
+        components.figure(
+            "Tokens this month",
+            words.counted(figures.tokens_month),
+            note=f"of {words.short(cap)}" if cap is not None else "no limit",
+        ),
+        components.figure(
+            "Error rate, 24 h",
+            _rate(figures),
+            note=f"{words.exact(figures.errors_24h)} of {words.plural(figures.requests_24h, 'request')}",
+        ),
+        components.figure(
+            "Time to first token",
+            words.duration(median) if median is not None else "–",
+            note="median, 24 h" if median is not None else "no streamed answer in 24 h",
+        ),
+    ]
 
 
 def _rate(figures: usage.Overview) -> str:
@@ -232,16 +248,22 @@ def _rate(figures: usage.Overview) -> str:
     return f"{permille // 10}.{permille % 10}%"
 
 
-def _draw_meters(view: View) -> None:
-    for standing in view.standings:
-        with frame.card():
-            steps = view.limits.ladders[standing.name]
-            meter.draw(
-                standing,
-                label=ladder.NAMES[standing.name],
-                now=view.now,
-                origin=steps.origin,
+def _meters(view: View) -> Markup:
+    return components.joined(
+        [
+            components.card(
+                "",
+                meter.render(
+                    standing,
+                    label=ladder.NAMES[standing.name],
+                    now=view.now,
+                    origin=view.limits.ladders[standing.name].origin,
+                ),
             )
+            for standing in view.standings
+        ],
+        "s-grid2",
+    )
 
 
 def _request_row(row: RequestRow, now: int) -> list[Markup | str]:
@@ -268,3 +290,7 @@ def _refusal_row(row: RefusalRow, now: int) -> list[Markup | str]:
 
 def _link(href: str, word: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(href, word)
+
+
+def _line(text: str) -> Markup:
+    return Markup('<p class="s-quiet">{}</p>').format(text)
