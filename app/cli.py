@@ -9,6 +9,7 @@ Anything slow to import is imported where it is used, so that help and mistakes 
 """
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +70,7 @@ def serve() -> None:
             "starscoo: STARSCOO_REDIS_URL is set, but not used yet: counters are held in memory.",
             file=sys.stderr,
         )
+    _check_place(settings)
     from app import main as house
 
     house.serve(settings)
@@ -78,6 +80,7 @@ def serve() -> None:
 def demo() -> None:
     """Start the server with a sandbox upstream, two accounts and a month of usage, on a database of its own."""
     settings = _settings()
+    _check_place(settings)
     from app import demo as show
 
     show.run(settings)
@@ -268,6 +271,20 @@ def _database() -> Iterator[tuple["Database", "Settings"]]:
         yield database, settings
     finally:
         database.close()
+
+
+def _check_place(settings: "Settings") -> None:
+    """The commonest failure of a first start, told before anything is made: something else is on the port."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        with socket.create_server((settings.host, settings.port), family=found[0][0]):
+            pass
+    except OSError as error:
+        _stop(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. "
+            "Stop what uses it, or choose others: STARSCOO_HOST, STARSCOO_PORT.",
+            1,
+        )
 
 
 def _now() -> int:

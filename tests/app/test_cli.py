@@ -1,4 +1,5 @@
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -220,6 +221,19 @@ def test_a_wrong_setting_stops_a_command_before_it_touches_anything(
 ) -> None:
     monkeypatch.setenv("STARSCOO_PORT", "eighty")
     assert "STARSCOO_PORT" in shell.refusal("keys", "create", "--email", "alice@example.com", status=2)
+    assert not Path("data").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_do(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("STARSCOO_PORT", port)
+        line = shell.refusal(command)
+    assert f"port {port}" in line
+    assert "STARSCOO_PORT" in line
     assert not Path("data").exists()
 
 
