@@ -20,7 +20,6 @@ DAY_S: Final = 86_400
 OWN_SERIES: Final = 6
 OTHER: Final = "other"
 _FONT: Final = '"Inter Variable", system-ui, sans-serif'
-_NOUNS: Final[dict[Measure, str]] = {"requests": "requests", "tokens": "tokens", "cost": "spent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +219,19 @@ def _per_day(shown: Chart) -> list[int]:
 
 def _summary(shown: Chart) -> str:
     span = f"from {day_name(shown.days[0])} to {day_name(shown.days[-1])} (UTC)"
-    noun = _NOUNS[shown.measure]
     total = sum(one.total for one in shown.series)
     if not total:
-        return f"{'Nothing spent' if shown.measure == 'cost' else f'No {noun}'} {span}."
+        return f"{'Nothing spent' if shown.measure == 'cost' else f'No {shown.measure}'} {span}."
     first = max(shown.series, key=lambda one: one.total)
     per_day = _per_day(shown)
     busiest = max(range(len(per_day)), key=per_day.__getitem__)
     return (
-        f"{worded(total, shown.measure)} {noun} {span}, led by {first.name} ({first.total * 100 // total}%); "
+        f"{_with_noun(total, shown.measure)} {span}, led by {first.name} ({first.total * 100 // total}%); "
         f"the busiest day was {day_name(shown.days[busiest])} with {worded(per_day[busiest], shown.measure)}."
     )
+
+
+def _with_noun(amount: int, measure: Measure) -> str:
+    if measure == "cost":
+        return f"{words.dollars(amount)} spent"
+    return words.plural(amount, measure.removesuffix("s"))

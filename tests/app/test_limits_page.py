@@ -1,0 +1,208 @@
+"""/app/limits: figures as the gateway enforces them, and the change of a key's own limits."""
+
+from pathlib import Path
+
+import pytest
+import simulated
+from simulated import House
+
+from app import refusal_words
+from app.components import ladder, limit_form
+from app.login import LoggedOut
+from models import keys, limits, logins
+from models.limits import Ladder, Rung
+from models.live import Claim
+from models.refusals import RefusalRow
+
+NOW = simulated.SUNDAY_NOON
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    assert [limit_form.parse(text) for text in ("5000", "5,000", " 5 000 ", "5_000", "0")] == [5000] * 4 + [0]
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "1e3", "٣", "9" * 40])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(limit_form.NotANumber):
+        limit_form.parse(text)
+
+
+def test_every_value_shows_its_origin() -> None:
+    plan = Rung("plan", 200, "plan Starter", "", "", None, True)
+    unset = Rung("account", 200, "the plan's value", "", "", None, False)
+    staff = Rung("account", 5000, "set by staff", "boss@example.com", "Launch week of a shop", NOW, True)
+    own = Rung("key", 50, "set on this key", "alice@example.com", "", None, True)
+
+    assert (
+        ladder.origin("hourly_requests", Ladder([plan, unset], 200, "plan Starter")) == "200/h · plan Starter"
+    )
+    assert (
+        ladder.origin("hourly_requests", Ladder([plan, staff], 5000, "set by staff"))
+        == "5,000/h · set by staff until 22 Nov 12:00 UTC"
+    )
+    whole = Ladder([plan, staff, own], 50, "set on this key")
+    assert ladder.origin("monthly_tokens", whole) == "50/month · set on this key"
+    assert "boss@example.com" not in ladder.render("hourly_requests", whole)
+    assert "boss@example.com" in ladder.render("hourly_requests", whole, shows_author=True)
+
+
+def test_a_refusal_tells_limit_layer_value_count_and_end() -> None:
+    row = RefusalRow(
+        request_id="r",
+        at=NOW,
+        account_id=1,
+        key_id=1,
+        model="gpt-5",
+        status=429,
+        code="rate_limited",
+        message="Hourly request limit exceeded.",
+        limit_name="hourly_requests",
+        layer="key",
+        value=10,
+        count=10,
+        window_end=NOW + 3600,
+    )
+    assert refusal_words.reason(row, now=NOW) == (
+        "Hourly request limit of this key: 10 of 10 requests were used or held; the hour ends 22 Nov 13:00 UTC."
+    )
+    assert "ended" in refusal_words.reason(row, now=NOW + 3600)
+
+
+def test_any_other_refusal_tells_the_sentence_that_the_client_got() -> None:
+    row = RefusalRow(
+        request_id="r",
+        at=NOW,
+        account_id=1,
+        key_id=1,
+        model="x",
+        status=404,
+        code="y",
+        message="No such model.",
+    )
+    assert refusal_words.reason(row, now=NOW) == "No such model."
+
+
+def test_meters_show_what_the_limiter_counts(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        claim = Claim(alice.id, key.id, bound, prompt_tokens=100, output_tokens=400)
+        await house.live.reserve(claim, request_id="one", epoch=house.live.epoch(alice.id))
+        user = await house.visit("/app/limits", alice)
+        said = simulated.shown(user)
+        assert "1 of 1,000" in said
+        assert "500 held by running requests" in said
+        assert "No request of yours has been refused." in said
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_lower_limit_binds_from_the_next_request(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        before = house.live.epoch(alice.id)
+        await simulated.submit(user, "Requests per hour", value="20")
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert bound.key_requests == 20
+        assert house.live.epoch(alice.id) > before
+        assert "20/h · set on this key" in simulated.shown(user)
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_value_above_the_account_is_refused_in_words_and_changes_nothing(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        await simulated.submit(user, "Requests per hour", value="1,001")
+        assert "Raise the account first." in simulated.shown(user)
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert bound.key_requests == 1000
+
+    simulated.run(tmp_path, story)
+
+
+def test_the_accounts_value_comes_back(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        house.database.run_now(
+            limits.set_key_limit,
+            alice.id,
+            key.public_id,
+            "hourly_requests",
+            7,
+            actor=alice.email,
+            now=house.now(),
+        )
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        await simulated.press(user, "Use account's hourly_requests")
+        steps = house.database.read_now(limits.ladder, alice.id, key.id, "hourly_requests", now=house.now())
+        assert not steps.rungs[-1].is_set
+
+    simulated.run(tmp_path, story)
+
+
+def test_what_somebody_else_saved_meanwhile_is_never_overwritten(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        house.database.run_now(
+            limits.set_key_limit,
+            alice.id,
+            key.public_id,
+            "hourly_requests",
+            7,
+            actor="colleague@example.com",
+            now=house.now(),
+        )
+        await simulated.submit(user, "Requests per hour", value="20")
+        assert "Somebody changed this meanwhile" in simulated.shown(user)
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert bound.key_requests == 7
+
+    simulated.run(tmp_path, story)
+
+
+def test_an_open_page_whose_login_has_ended_changes_nothing(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        house.database.run_now(logins.close_all, alice.id)
+        with pytest.raises(LoggedOut):
+            await simulated.submit(user, "Requests per hour", value="20")
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert bound.key_requests == 1000
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_key_of_somebody_else_cannot_be_changed_from_here(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice, charlie = house.account("alice@example.com"), house.account("charlie@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", charlie)
+        assert "No keys yet" in simulated.shown(user)
+        with pytest.raises(keys.NoSuchKey):
+            house.database.run_now(
+                limits.set_key_limit,
+                charlie.id,
+                key.public_id,
+                "hourly_requests",
+                1,
+                actor=charlie.email,
+                now=house.now(),
+            )
+
+    simulated.run(tmp_path, story)
