@@ -1,4 +1,4 @@
--- Ends a lease once: of any further call nothing comes.
+-- Ends a lease once: of any further call nothing comes. KEYS 3 and 4 are of the lease's own hour and month.
 --
 -- ARGV: 3 settle|release|give_up, 4 request id, 5 key, 6 hour and 7 month of the lease, 8 tokens used, 9 how long
 -- an account that is cold may take to be filled, and a late reserve to arrive.
@@ -17,8 +17,7 @@ local function mark(state, tokens)
 end
 
 if not lease then
-  local month = PREFIX .. 'account:month:' .. ARGV[7]
-  if verb == 'settle' and redis.call('EXISTS', month) == 0 then mark('m', used) end
+  if verb == 'settle' and redis.call('EXISTS', KEYS[4]) == 0 then mark('m', used) end
   if verb == 'give_up' then mark('d', 0) end
   return { 'unknown', now_ms }
 end
