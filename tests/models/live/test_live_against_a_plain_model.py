@@ -3,33 +3,26 @@
 Within a day: leases that ended by themselves are remembered for so long.
 """
 
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-from fakes.clock import Clock
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from limiters import Gate
 
 from models import windows
 from models.live import Claim, Lease, Limits, Refusal
 from models.live.layers import LEASE_TTL_S
-from models.live.memory import MemoryLive
 
-T = TypeVar("T")
 LIMITS = Limits(key_requests=4, account_requests=6, key_tokens=300, account_tokens=500)
 KEYS = (7, 8)
 STARTS = 1_796_083_200 - 7200
-
-
-def done(coroutine: Coroutine[Any, Any, T]) -> T:
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    raise AssertionError("it waited")
 
 
 @dataclass
@@ -47,10 +40,10 @@ class Happened:
 
 
 class Limiter(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, backend: str) -> None:
         super().__init__()
-        self.clock = Clock(STARTS)
-        self.live = MemoryLive(self.clock)
+        self.gate = Gate(backend, now=STARTS)
+        self.clock, self.live = self.gate.clock, self.gate.live
         self.all: list[Happened] = []
         self.asked = 0
 
@@ -69,7 +62,7 @@ class Limiter(RuleBasedStateMachine):
         self.asked += 1
         key, account = self.counts(key_id), self.counts(None)
         left = min(300 - key[1] - key[2], 500 - account[1] - account[2])
-        answer = done(
+        answer = self.gate.run(
             self.live.reserve(Claim(1, key_id, LIMITS, prompt, output), request_id=f"{self.asked}", epoch=0)
         )
         if key[0] >= 4 or account[0] >= 6:
@@ -88,7 +81,7 @@ class Limiter(RuleBasedStateMachine):
     def settle(self, number: int, used: int) -> None:
         if self.all:
             one = self.all[number % len(self.all)]
-            done(self.live.settle(one.lease, used))
+            self.gate.run(self.live.settle(one.lease, used))
             if one.settled is None and not one.is_released:
                 one.settled = used
 
@@ -96,7 +89,7 @@ class Limiter(RuleBasedStateMachine):
     def release(self, number: int) -> None:
         if self.all:
             one = self.all[number % len(self.all)]
-            done(self.live.release(one.lease))
+            self.gate.run(self.live.release(one.lease))
             one.is_released = one.is_released or one.settled is None
 
     @precondition(lambda self: self.clock() < STARTS + 20 * 3600)
@@ -104,13 +97,20 @@ class Limiter(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
+    def teardown(self) -> None:
+        self.gate.close()
+
     @invariant()
     def shows_what_happened(self) -> None:
         for key_id in (None, *KEYS):
             only = Limits(10**9, 10**9 if key_id is None else None, 10**9, 10**9 if key_id is None else None)
-            requests, tokens = done(self.live.standing(1, key_id, only))
+            requests, tokens = self.gate.run(self.live.standing(1, key_id, only))
             assert (requests.settled, tokens.settled, tokens.reserved) == self.counts(key_id)
 
 
-TestLimiter = Limiter.TestCase
-TestLimiter.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+def test_any_order_of_events_is_counted_right(backend: str) -> None:
+    examples = 60 if backend == "memory" else 10
+    run_state_machine_as_test(
+        lambda: Limiter(backend),
+        settings=settings(max_examples=examples, stateful_step_count=40, deadline=None),
+    )
