@@ -24,7 +24,7 @@ _PER_DAY: Final = 64
 _TOKENS_PER_DAY: Final = 100_000
 _SHARE_OF_CAP: Final = 0.6
 _BY_HOUR: Final = (1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 14, 12, 10, 13, 14, 13, 11, 8, 6, 5, 5, 4, 2, 1)
-_BY_WEEKDAY: Final = (1.0, 1.08, 1.05, 1.0, 0.85, 0.3, 0.25)
+_BY_WEEKDAY: Final = (1.0, 1.08, 1.05, 1.0, 0.85, 0.5, 0.45)
 _BY_MODEL: Final = (45, 20, 20, 8, 7)
 """How often each model is asked, by its place in `Customer.models`; further ones as the last."""
 
@@ -149,7 +149,7 @@ def _typing_errors(customer: Customer, start: int, chance: random.Random) -> Ite
             status=404,
             code="model_not_found",
             param="model",
-            message="The model `gpt-4o` does not exist here. GET /v1/models lists those that do.",
+            message="The model 'gpt-4o' does not exist here. GET /v1/models lists the models that this key may use.",
         )
 
 
@@ -158,15 +158,18 @@ def _too_many_reports(customer: Customer, start: int) -> Iterator[Line]:
         return
     begin = start + REPORT_HOUR * HOUR
     for index in range(2):
+        at = begin + 60 + (REPORT_LIMIT + index) * 20
+        rest = hour_end(begin) - at
         yield Line(
             request_id=_id(f"{start} report {index}"),
-            at=begin + 60 + (REPORT_LIMIT + index) * 20,
+            at=at,
             account_id=customer.account_id,
             key_id=customer.report_key,
             model=customer.models[0].id,
             status=429,
             code="rate_limited",
-            message="Hourly request limit exceeded.",
+            message=f"Hourly request limit exceeded. The limit of this key is {REPORT_LIMIT} requests per clock "
+            f"hour (UTC); it resets in {rest // 60}m{rest % 60}s.",
             limit_name="hourly_requests",
             layer="key",
             value=REPORT_LIMIT,
