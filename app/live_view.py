@@ -1,10 +1,14 @@
 """Open pages that follow what the gateway does, without a timer of their own."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from nicegui import ui
 
 from app.services import Arrival, Services
+
+PAUSE_S: Final = 1
 
 
 def follow(
@@ -22,3 +26,25 @@ def follow(
                 await told(mine)
 
     services.arrivals.subscribe(hear)
+
+
+class Throttled:
+    """For `told`: draws at once, then once a second at most however much arrives, and never misses the last."""
+
+    def __init__(self, draw: Callable[[], Awaitable[None]]) -> None:
+        self._draw = draw
+        self._is_due = False
+        self._is_drawing = False
+
+    async def __call__(self, _: list[Arrival]) -> None:
+        self._is_due = True
+        if self._is_drawing:
+            return
+        self._is_drawing = True
+        try:
+            while self._is_due:
+                self._is_due = False
+                await self._draw()
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            self._is_drawing = False

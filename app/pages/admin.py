@@ -161,7 +161,7 @@ class _Customer:
         assert self._content is not None
         self._content.clear()
         with self._content:
-            limits_page.draw_account(view, shows_author=True)
+            components.html(limits_page.account_cards(view, shows_author=True))
             with frame.card("Keys", is_flush=True):
                 self._draw_keys(view)
             with frame.card("Overrides", is_flush=bool(overrides)):

@@ -3,6 +3,7 @@
 Figures come from `live.standing` with `limits.effective`, the same as headers and the check itself.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,9 @@ from typing import Final
 from markupsafe import Markup
 from nicegui import ui
 
-from app import components, frame, login, refusal_words, words
+from app import components, frame, live_view, login, refusal_words, words
 from app.binding import bind_now
-from app.components import Column, ladder, limit_form, meter, tag
+from app.components import Column, ladder, limit_form, meter, tables, tag
 from app.services import Services
 from models import keys, limits, limits_overview, refusals
 from models.limits_overview import AccountLimits, KeyLimits
@@ -22,6 +23,12 @@ from models.logins import Viewer
 from models.refusals import RefusalRow
 
 SHOWN_REFUSALS: Final = 10
+_PUT: Final = """
+for (const [id, markup] of Object.entries(%s)) {
+  const cell = document.getElementById(id);
+  if (cell) cell.innerHTML = markup;
+}
+"""
 Standings = Mapping[Limit, Standing]
 
 
@@ -71,20 +78,36 @@ class _Page:
     def frame(self) -> None:
         frame.title(
             "Limits",
-            "A request must pass the limit of its key and the limit of the account. Hours and months are those of UTC.",
+            "A request must pass the limit of its key and the limit of the account. Hours and months are in UTC.",
         )
         self._content = tag("div", "", "s-stack")
         self._dialog = components.dialog(is_wide=True)
+        refresh = live_view.Throttled(self._refresh)
+        live_view.follow(self._services, self._viewer.account_id, self._content, refresh)
 
     async def load(self) -> None:
         self._view = await read(self._services, self._viewer.account_id)
         self._content.clear()
         with self._content:
-            draw_account(self._view)
+            self._account = components.html(account_cards(self._view))
             with frame.card("Keys", is_flush=True):
                 self._draw_keys()
-            with frame.card("Last refusals", is_flush=bool(self._view.refused)):
-                _draw_refusals(self._view)
+            self._refused = components.html(_refusals(self._view))
+
+    async def _refresh(self) -> None:
+        """Figures alone: the buttons in the table stay, and with them the focus of who uses a keyboard."""
+        self._view = view = await read(self._services, self._viewer.account_id)
+        if self._content.is_deleted:
+            return
+        self._account.set_content(str(account_cards(view)))
+        self._refused.set_content(str(_refusals(view)))
+        cells = {
+            _cell_id(one, name): str(_cell(view, one, name))
+            for one in view.overview.keys
+            for name in view.keys[one.key.public_id]
+        }
+        with self._content:
+            ui.run_javascript(_PUT % json.dumps(cells))
 
     def _draw_keys(self) -> None:
         if not self._view.overview.keys:
@@ -149,14 +172,19 @@ KEY_COLUMNS: Final = (
 )
 
 
-def draw_account(view: View, *, shows_author: bool = False) -> None:
+def account_cards(view: View, *, shows_author: bool = False) -> Markup:
     """Both limits of the account, side by side, with their ladders."""
-    with tag("div", "", "s-grid2"):
-        for name, standing in view.account.items():
-            with frame.card():
-                meter.draw(standing, label=ladder.NAMES[name], now=view.now)
-                steps = view.overview.ladders[name]
-                components.html(ladder.render(name, steps, shows_author=shows_author))
+    return components.joined(
+        (
+            components.card(
+                "",
+                meter.render(standing, label=ladder.NAMES[name], now=view.now)
+                + ladder.render(name, view.overview.ladders[name], shows_author=shows_author),
+            )
+            for name, standing in view.account.items()
+        ),
+        "s-grid2",
+    )
 
 
 def key_cells(view: View, one: KeyLimits) -> tuple[Markup, ...]:
@@ -166,15 +194,24 @@ def key_cells(view: View, one: KeyLimits) -> tuple[Markup, ...]:
             components.clipped(one.key.name), keys.masked(one.key)
         ),
         *(
-            Markup('<span class="lim-cell">{}<span class="s-small s-faint">{}</span></span>').format(
-                meter.render(
-                    view.keys[one.key.public_id][name], label=_whose(standing), now=view.now, is_slim=True
-                ),
-                ladder.origin(name, one.ladders[name]),
+            Markup('<span class="lim-cell" id="{}">{}</span>').format(
+                _cell_id(one, name), _cell(view, one, name)
             )
-            for name, standing in view.keys[one.key.public_id].items()
+            for name in view.keys[one.key.public_id]
         ),
     )
+
+
+def _cell(view: View, one: KeyLimits, name: Limit) -> Markup:
+    standing = view.keys[one.key.public_id][name]
+    whose = "This key" if standing.layer == "key" else "Whole account"
+    return meter.render(standing, label=whose, now=view.now, is_slim=True) + Markup(
+        '<span class="s-small s-faint">{}</span>'
+    ).format(ladder.origin(name, one.ladders[name]))
+
+
+def _cell_id(one: KeyLimits, name: Limit) -> str:
+    return f"limit-{one.key.public_id}-{name}"
 
 
 def in_row(button: Markup) -> Markup:
@@ -188,10 +225,11 @@ def changed(name: Limit, change: limits.Change) -> str:
     return f"{ladder.NAMES[name].lower()} {old} → {new}"
 
 
-def _draw_refusals(view: View) -> None:
+def _refusals(view: View) -> Markup:
+    title = "Last refusals"
     if not view.refused:
-        tag("p", "No request of yours has been refused.", "s-quiet")
-        return
+        nothing = Markup('<p class="s-quiet">No request of yours has been refused.</p>')
+        return components.card(title, nothing)
     rows = [
         (
             Markup('<span class="lim-when">{}</span>').format(words.ago(row.at, view.now)),
@@ -202,7 +240,8 @@ def _draw_refusals(view: View) -> None:
         for row in view.refused
     ]
     columns = ("When", Column("Key", is_name=True), "Model", "Why")
-    components.table(columns, rows, caption="The last refused requests and why")
+    table = tables.render(columns, rows, caption="The last refused requests and why")
+    return components.card(title, table, is_flush=True)
 
 
 def _reason(row: RefusalRow, now: int) -> Markup:
@@ -214,10 +253,6 @@ def _reason(row: RefusalRow, now: int) -> Markup:
 
 def _change(one: KeyLimits) -> str:
     return f"Change the limits of {one.key.name}"
-
-
-def _whose(standing: Standing) -> str:
-    return "This key" if standing.layer == "key" else "Whole account"
 
 
 def _by_name(pair: tuple[Standing, Standing]) -> dict[Limit, Standing]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, cast, get_args
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from markupsafe import Markup
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
-from app import components, frame, words
+from app import components, frame, live_view, words
 from app.components import Column, tables, tag, usage_chart
 from app.components.chart import Chart
 from app.components.usage_chart import DAY_S, Measure
@@ -72,14 +74,34 @@ class _Page:
         self._shown = shown
         self._now = services.now()
         self._lines: list[DayLine] = []
+        self._chart: Chart | None = None
+        self._summary: TextElement
 
     def frame(self) -> None:
         with frame.title("Usage", "Days are days in UTC; the last one is still running."):
             components.segmented("Range", RANGES, value=self._shown.range, on_change=self._choose_range)
         self._content = tag("div", "", "s-stack")
+        refresh = live_view.Throttled(self._refresh)
+        live_view.follow(self._services, self._viewer.account_id, self._content, refresh)
 
     async def load(self) -> None:
-        """Read anew, for another range or because time went on."""
+        """All anew, for another range."""
+        await self._read()
+        self._draw()
+
+    async def _refresh(self) -> None:
+        """The figures alone: what can be pressed stays, and so does what is hovered."""
+        was_empty = not self._lines
+        await self._read()
+        if self._content.is_deleted:
+            return
+        if was_empty:
+            self._draw()
+            return
+        self._totals.set_content(str(self._model_card()))
+        self._draw_view()
+
+    async def _read(self) -> None:
         self._now = self._services.now()
         self._lines = await self._services.database.read(
             usage.by_day,
@@ -87,7 +109,6 @@ class _Page:
             since=since(self._shown.range, self._now),
             until=self._now - self._now % DAY_S + DAY_S,
         )
-        self._draw()
 
     async def _choose_range(self, chosen: str) -> None:
         self._put(replace(self._shown, range=cast(Range, chosen)))
@@ -107,6 +128,7 @@ class _Page:
 
     def _draw(self) -> None:
         self._content.clear()
+        self._chart = None
         with self._content:
             if not self._lines:
                 self._draw_empty()
@@ -114,8 +136,7 @@ class _Page:
             with tag("section", "", "s-card", aria_label="Usage by day"):
                 self._draw_choices()
                 self._figure = tag("div", "", "u-figure")
-            with frame.card("By model", is_flush=True):
-                components.html(_model_table(self._lines, self._chart_of("requests")))
+            self._totals = components.html(self._model_card())
         self._draw_view()
 
     def _draw_choices(self) -> None:
@@ -127,14 +148,23 @@ class _Page:
             components.segmented("Show as", views, value=self._shown.view, on_change=self._choose_view)
 
     def _draw_view(self) -> None:
-        self._figure.clear()
         shown = self._chart_of(self._shown.measure)
+        if self._chart is not None and self._shown.view == "chart":
+            self._chart.show(partial(usage_chart.figure, shown), summary=shown.summary)
+            self._summary.text = shown.summary
+            return
+        self._figure.clear()
         with self._figure:
             if self._shown.view == "table":
+                self._chart = None
                 components.html(_day_table(shown))
             else:
-                Chart(lambda is_dark: usage_chart.figure(shown, is_dark=is_dark), summary=shown.summary)
-            tag("p", shown.summary, "u-summary")
+                self._chart = Chart(partial(usage_chart.figure, shown), summary=shown.summary)
+            self._summary = tag("p", shown.summary, "u-summary")
+
+    def _model_card(self) -> Markup:
+        table = _model_table(self._lines, self._chart_of("requests"))
+        return components.card("By model", table, is_flush=True)
 
     def _draw_empty(self) -> None:
         text = "Requests show up here within a second of their end, by day and by model."
