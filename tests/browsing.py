@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 from running import Running
 
 CHROMIUM = "/usr/bin/chromium"
@@ -24,14 +25,15 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CUSTOMER = "alice@example.com"
 ADMIN = "admin@example.com"
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @contextmanager
-def chromium(*arguments: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
-        yield browser
-        browser.close()
+def chromium(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
+    yield browser
+    browser.close()
 
 
 @dataclass
@@ -151,3 +153,18 @@ def create_key(visit: Visit, name: str) -> str:
     shown = page.get_by_label(re.compile("^Key “"))
     expect(shown).to_be_visible()
     return shown.input_value()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the place where it found it."""
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+def overhang(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

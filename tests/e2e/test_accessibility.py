@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browsing import ADMIN, CUSTOMER, Theme, Visit, Visitor, create_key
-from playwright.sync_api import Page, expect
+from browsing import ADMIN, CUSTOMER, THEMES, Theme, Visit, Visitor, create_key, overhang, violations
+from playwright.sync_api import expect
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (320, 375, 1280)
-THEMES: tuple[Theme, ...] = ("light", "dark")
 
 
 @dataclass(frozen=True)
@@ -98,18 +95,3 @@ def _check_dialog(visit: Visit, opening: Callable[[], Any]) -> None:
     expect(visit.page.get_by_role("dialog")).to_be_visible()
     assert violations(visit.page) == []
     assert overhang(visit.page) <= 0
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, each with the place where it found it."""
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [
-        f"{each['id']}: {node['target']} {node.get('failureSummary', '')[:300]}"
-        for each in found
-        for node in each["nodes"]
-    ]
-
-
-def overhang(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
