@@ -88,7 +88,10 @@ def test_the_sdk_plays_a_tool_round_trip(model: str, sdk: OpenAI, upstream: Fake
 
 
 def test_the_sdk_sees_images_through(sdk: OpenAI, upstream: FakeProvider) -> None:
-    pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    pixel = (
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+        "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
     for model in MODELS:
         answer = sdk.chat.completions.create(
             model=model,

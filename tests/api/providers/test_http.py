@@ -1,0 +1,131 @@
+"""The upstream client against real sockets: what it sends, and what it makes of silence, cuts and odd answers."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from api.providers import Access, create_providers
+from api.providers.base import UpstreamCall, UpstreamFailure
+from api.providers.http import Transport
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@contextmanager
+def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
+    """A server whose every connection gets the next answer; None keeps silent until the test is over."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen: list[bytes] = []
+    over = threading.Event()
+
+    def serve() -> None:
+        for answer in answers:
+            connection, _ = listener.accept()
+            with connection:
+                seen.append(connection.recv(65536))
+                if answer is None:
+                    over.wait(20)
+                    continue
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+    finally:
+        over.set()
+        thread.join(20)
+        listener.close()
+
+
+def call(address: str, *, idle_seconds: float = 20) -> bytes:
+    async def story() -> bytes:
+        transport = Transport(idle_seconds=idle_seconds)
+        await transport.start()
+        try:
+            provider = create_providers(transport, {"openai": Access(f"{address}/v1/", "upstream-key")})[
+                "openai"
+            ]
+            reply = await provider.send(UpstreamCall("openai_chat", b'{"a":1}', False))
+            try:
+                return await reply.read()
+            finally:
+                reply.close()
+        finally:
+            await transport.stop()
+
+    return asyncio.run(story())
+
+
+def test_what_goes_out_is_the_body_and_listed_headers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with answering(PLAIN) as (address, seen):
+        assert call(address) == b"{}"
+    head, body = seen[0].split(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"POST /v1/chat/completions HTTP/1.1"
+    assert {line.split(b":")[0].lower() for line in lines[1:]} == {
+        b"host",
+        b"content-type",
+        b"content-length",
+        b"accept-encoding",
+        b"user-agent",
+        b"authorization",
+    }
+    assert b"accept-encoding: identity" in head.lower()
+    assert b"Bearer upstream-key" in head
+    assert body == b'{"a":1}'
+
+
+def test_nobody_listening_is_an_upstream_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(UpstreamFailure) as caught:
+        call(f"http://127.0.0.1:{port}")
+    assert caught.value.kind == "upstream_error"
+
+
+def test_silence_is_a_timeout() -> None:
+    with answering(None) as (address, _), pytest.raises(UpstreamFailure) as caught:
+        call(address, idle_seconds=0.2)
+    assert caught.value.kind == "upstream_timeout"
+
+
+def test_a_body_that_breaks_off_is_a_disconnect() -> None:
+    cut = PLAIN.replace(b"Content-Length: 2", b"Content-Length: 200")
+    with answering(cut) as (address, _), pytest.raises(UpstreamFailure) as caught:
+        call(address)
+    assert caught.value.kind == "upstream_disconnected"
+
+
+def test_a_connection_closed_before_any_answer_is_tried_once_more() -> None:
+    with answering(b"", PLAIN) as (address, seen):
+        assert call(address) == b"{}"
+    assert len(seen) == 2
+    with answering(b"", b"") as (address, seen), pytest.raises(UpstreamFailure):
+        call(address)
+    assert len(seen) == 2
+
+
+def test_P_U4_redirects_are_not_followed() -> None:
+    moved = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(moved) as (address, seen):
+        assert call(address) == b"{}"
+    assert len(seen) == 1
+
+
+def test_P_U4_an_encoded_answer_is_refused_because_identity_was_asked() -> None:
+    encoded = PLAIN.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    with answering(encoded) as (address, _), pytest.raises(UpstreamFailure) as caught:
+        call(address)
+    assert caught.value.kind == "upstream_error"
+
+
+def test_an_answer_that_is_no_http_is_an_upstream_error() -> None:
+    with answering(b"SSH-2.0-OpenSSH\r\n\r\n") as (address, _), pytest.raises(UpstreamFailure) as caught:
+        call(address)
+    assert caught.value.kind == "upstream_error"
