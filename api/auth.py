@@ -42,7 +42,8 @@ class Authenticator:
         self.rejected = 0
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
-        """Raises `invalid_api_key` (401), `account_suspended` (403) or `service_unavailable` (503)."""
+        """Whose key this is; whether he may use it says `check_standing`. Raises `invalid_api_key` (401) or
+        `service_unavailable` (503)."""
         secret = bearer(headers.get("authorization", ""))
         if not secret:
             self.rejected += 1
@@ -51,8 +52,6 @@ class Authenticator:
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
-        if principal.is_suspended:
-            raise GatewayError("account_suspended", _SUSPENDED)
         return principal
 
     async def again(self, principal: Principal, headers: Mapping[str, str]) -> Principal:
@@ -88,6 +87,12 @@ class Authenticator:
                 "The key could not be checked because the database does not answer. Try again in a few seconds.",
                 retry_after=5,
             ) from error
+
+
+def check_standing(principal: Principal) -> None:
+    """Raises `account_suspended` (403) for a known key that may not be used."""
+    if principal.is_suspended:
+        raise GatewayError("account_suspended", _SUSPENDED)
 
 
 def bearer(header: str) -> str:

@@ -7,6 +7,7 @@ the key travels in a header that a page must set itself).
 import secrets
 from typing import Final
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -65,6 +66,13 @@ def start(status: int, content_type: bytes, headers: Headers, length: int | None
     else:
         rows.append((b"x-accel-buffering", b"no"))
     return {"type": "http.response.start", "status": status, "headers": rows}
+
+
+def json_answer(content: object, headers: Headers) -> Response:
+    """A whole answer of the gateway's own."""
+    answer = Response(msgspec.json.encode(content), media_type="application/json")
+    answer.raw_headers += [*headers, *COMMON]
+    return answer
 
 
 def plain_error(front: WireName, error: GatewayError, headers: Headers) -> Response:

@@ -6,16 +6,14 @@ answered without a key, so that browsers may ask first.
 """
 
 import logging
-from collections.abc import Callable
 from typing import Final
 
-import msgspec
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.client import COMMON, Headers, internal_error, new_id, plain_error
+from api.client import COMMON, Headers, internal_error, json_answer, new_id, plain_error
 from api.errors import GatewayError
 from api.openapi import describe
 from api.pipeline import Pipeline
@@ -39,14 +37,14 @@ def create_gateway(pipeline: Pipeline, catalog: Catalog, *, version: str) -> Fas
 
     async def list_models(request: Request) -> Response:
         lines = [_line(model, pipeline) for model in catalog.models.values()]
-        return await _known(request, pipeline, lambda: {"object": "list", "data": lines})
+        return await pipeline.show(request, lambda: {"object": "list", "data": lines})
 
     async def show_model(request: Request) -> Response:
         name = request.path_params["name"]
-        return await _known(request, pipeline, lambda: _line(pipeline.router.model(name), pipeline))
+        return await pipeline.show(request, lambda: _line(pipeline.router.model(name), pipeline))
 
     async def openapi(request: Request) -> Response:
-        return _json(describe(version), [(b"x-request-id", new_id("req_").encode())])
+        return json_answer(describe(version), [(b"x-request-id", new_id("req_").encode())])
 
     gateway.add_route("/v1/chat/completions", chat_completions, methods=["POST"])
     gateway.add_route("/v1/models", list_models, methods=["GET"])
@@ -55,19 +53,6 @@ def create_gateway(pipeline: Pipeline, catalog: Catalog, *, version: str) -> Fas
     gateway.add_exception_handler(HTTPException, _no_route)
     gateway.add_exception_handler(Exception, _bug)
     return gateway
-
-
-async def _known(request: Request, pipeline: Pipeline, draw: Callable[[], object]) -> Response:
-    """A free answer to a known key: no slot is taken, the limits stand in its headers."""
-    headers: Headers = [(b"x-request-id", new_id("req_").encode())]
-    try:
-        principal = await pipeline.authenticator.authenticate(request.headers)
-        standings = await pipeline.admission.standings(principal)
-        if standings is not None:
-            headers += pipeline.admission.headers(*standings)
-        return _json(draw(), headers)
-    except GatewayError as error:
-        return plain_error("openai_chat", error, headers)
 
 
 def _line(model: Model, pipeline: Pipeline) -> dict[str, object]:
@@ -81,12 +66,6 @@ def _line(model: Model, pipeline: Pipeline) -> dict[str, object]:
         "provider": model.targets[0].provider,
         "available": pipeline.router.is_available(model.id),
     }
-
-
-def _json(content: object, headers: Headers) -> Response:
-    answer = Response(msgspec.json.encode(content), media_type="application/json")
-    answer.raw_headers += [*headers, *COMMON]
-    return answer
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

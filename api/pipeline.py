@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from api import wires
 from api.admission import Admission, StaleError
-from api.auth import Authenticator
-from api.client import Headers, new_id, plain_error, receive
+from api.auth import Authenticator, check_standing
+from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
 from api.exchange import Call, Exchange, Parts, Work
 from api.metering import Ledger
@@ -29,7 +29,7 @@ from models.live import Lease
 STREAM_UPSTREAM_ABOVE_TOKENS: Final = 21_333
 """A plain Messages call with a larger bound is streamed upstream: unstreamed ones run into 10-minute
 limits."""
-REFUSED_STATUSES: Final = frozenset({400, 403, 404, 413, 429})
+REFUSED_STATUSES: Final = frozenset({400, 403, 404, 429})
 
 
 class Pipeline:
@@ -62,6 +62,7 @@ class Pipeline:
                     "service_unavailable", "This server is shutting down. Try again.", retry_after=5
                 )
             work.principal = await self.authenticator.authenticate(request.headers)
+            check_standing(work.principal)
             body = await receive(request, self._max_body)
             work.envelope = wires.front(front).peek(body)
             work.model = work.envelope.model
@@ -117,16 +118,29 @@ class Pipeline:
             ],
         )
 
+    async def show(self, request: Request, draw: Callable[[], object]) -> Response:
+        """A free answer to a known key: no slot is taken, the limits stand in its headers."""
+        work = Work(new_id("req_"), "openai_chat", int(self.parts.clock() * 1000))
+        try:
+            work.principal = await self.authenticator.authenticate(request.headers)
+            check_standing(work.principal)
+            return json_answer(draw(), await self._headers(work))
+        except GatewayError as error:
+            return await self.refuse(work, error)
+
     async def refuse(self, work: Work, error: GatewayError) -> Response:
         """The answer to a request that did not run; a known key's refusal leaves a row, without waiting."""
+        if work.principal is not None and error.status in REFUSED_STATUSES:
+            self.parts.ledger.refuse(refusal_line(work, work.principal, error))
+        return plain_error(work.front, error, await self._headers(work))
+
+    async def _headers(self, work: Work) -> Headers:
         headers: Headers = [(b"x-request-id", work.id.encode())]
         if work.principal is not None:
             standings = await self.admission.standings(work.principal)
             if standings is not None:
                 headers += self.admission.headers(*standings)
-            if error.status in REFUSED_STATUSES:
-                self.parts.ledger.refuse(refusal_line(work, work.principal, error))
-        return plain_error(work.front, error, headers)
+        return headers
 
 
 def needs_stream(target: Target, lease: Lease, envelope: Envelope) -> bool:

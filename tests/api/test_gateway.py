@@ -7,6 +7,9 @@ import httpx
 import pytest
 from fakes.provider import FakeProvider
 from gateways import Gateway
+from sqlmodel import Session
+
+from models import accounts, epochs, keys, refusals
 
 
 def test_models_are_listed_in_openais_shape_with_context_and_provider(client: httpx.Client) -> None:
@@ -34,6 +37,29 @@ def test_one_model_can_be_asked_for(client: httpx.Client) -> None:
 def test_models_need_a_key(gateway: Gateway) -> None:
     answer = httpx.get(f"{gateway.base_url}/models", trust_env=False)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+
+
+def test_a_suspended_account_is_a_403_that_leaves_a_row(
+    client: httpx.Client, gateway: Gateway, issued: keys.Issued
+) -> None:
+    account_id = issued.key.account_id
+    gateway.database.run_now(_suspend, account_id, gateway.now())
+    gateway.changed(account_id)
+    for answer in (client.get("/models"), client.post("/chat/completions", json={})):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "account_suspended")
+        assert "x-ratelimit-limit-requests" not in answer.headers
+    gateway.run(gateway.settled())
+    lines = gateway.database.read_now(refusals.last, account_id, 10)
+    assert [line.code for line in lines] == ["account_suspended", "account_suspended"]
+    assert gateway.rows() == []
+
+
+def _suspend(session: Session, account_id: int, now: int) -> None:
+    account = accounts.get(session, account_id)
+    assert account is not None
+    account.suspended_at = now
+    session.add(account)
+    epochs.bump(session, account_id, now=now)
 
 
 @pytest.mark.parametrize(
