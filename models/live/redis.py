@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry as BlockingRetry
 from sqlalchemy.exc import SQLAlchemyError
@@ -45,9 +47,11 @@ CONNECTIONS: Final = 16
 """One server and one loop keep no more of them busy; each costs a millisecond to open."""
 MOST_OWED: Final = 100_000
 _START_S: Final = 3
+_STOP_S: Final = 2
 _ROUNDS: Final = 4
 """A claim is asked anew when it was cold or the window turned; both at once, and one to spare."""
 _MOST_WAITS: Final = 10
+_BUSY: Final = 1.1
 _PATIENCE_S: Final = 600
 
 FillFrom = Callable[[int, int | None, int], Awaitable[Counts]]
@@ -119,13 +123,16 @@ class RedisLive:
                 "Start it, set STARSCOO_REDIS_URL to another one, or unset it to count in memory."
             ) from error
 
-    async def stop(self) -> None:
-        """Tells Redis what is still owed, once, and closes the connections."""
+    async def drained(self) -> None:
+        """Returns when Redis is owed nothing."""
         if self._payer is not None:
-            self._payer.cancel()
-            await asyncio.gather(self._payer, return_exceptions=True)
-        with suppress(LiveAway):
-            await self._pay()
+            await asyncio.shield(self._payer)
+
+    async def stop(self) -> None:
+        """Waits a moment for what is owed, and closes the connections."""
+        if self._payer is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._payer, _STOP_S)
         if self._owed:
             log.error("Redis stayed away: %d reservations end by themselves", len(self._owed))
         await self._scripts.close()
@@ -304,7 +311,12 @@ class _Scripts:
         self._turns = asyncio.Semaphore(CONNECTIONS)
         # The pool raises when it is empty, so turns are taken before; a cancelled call gives back a little later.
         pool = ConnectionPool.from_url(
-            url, max_connections=4 * CONNECTIONS, decode_responses=True, retry=Retry(NoBackoff(), 0)
+            url,
+            max_connections=4 * CONNECTIONS,
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            driver_info=None,  # with protocol 2, nothing is asked before the first call
         )
         self._redis = Redis.from_pool(pool)
         self._scripts = {
@@ -319,16 +331,23 @@ class _Scripts:
         self, name: str, place: Place, arguments: Sequence[Argument], *, names: list[str] | None = None
     ) -> list[Any]:
         """One call. Raises `LiveAway` without a call while Redis is left alone, `_Unanswered` when no answer
-        came; it is not tried again."""
+        came. A connection that turns out to be broken is replaced and the call made once more: none of them does
+        anything twice."""
         now_ms = 0 if self._clock is None else int(self._clock() * 1000)
         async with self._turns:
             if time.monotonic() < self._left_alone_until:
                 raise LiveAway("Redis did not answer just now")
-            call = self._scripts[name](
-                keys=place.names if names is None else names, args=[place.prefix, now_ms, *arguments]
+            call = partial(
+                self._scripts[name],
+                keys=place.names if names is None else names,
+                args=[place.prefix, now_ms, *arguments],
             )
             try:
-                answer: list[Any] = await self._answered(call)
+                try:
+                    answer = await self._answered(call())
+                except RedisConnectionError:
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
+                    answer = await self._answered(call())
             except (RedisError, OSError) as error:
                 self._note_away(error)
                 raise _Unanswered(f"Redis does not answer: {error}") from error
@@ -338,19 +357,21 @@ class _Scripts:
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def _answered(self, call: Coroutine[Any, Any, Any]) -> Any:
-        """Silence on all connections is what tells a server that is away from a process that is busy."""
+    async def _answered(self, call: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Silence on all connections is what tells a server that is away from a busy one, and waking late what
+        tells a busy machine."""
         task = asyncio.create_task(call)
         try:
             for _ in range(_MOST_WAITS):
                 began = time.monotonic()
                 await asyncio.wait({task}, timeout=self._answer_s)
-                was_busy = time.monotonic() - began > 1.5 * self._answer_s
+                was_busy = time.monotonic() - began > _BUSY * self._answer_s
                 if task.done() or not (was_busy or self._answered_at > began):
                     break
             if not task.done():
                 raise TimeoutError(f"nothing came within {self._answer_s} s")
-            return task.result()
+            answer: list[Any] = task.result()
+            return answer
         finally:
             task.cancel()
 
