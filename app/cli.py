@@ -65,11 +65,6 @@ def starscoo() -> None:
 def serve() -> None:
     """Start the server. Tables are made and migrated by themselves."""
     settings = _settings()
-    if settings.redis_url is not None:
-        print(
-            "starscoo: STARSCOO_REDIS_URL is set, but not used yet: counters are held in memory.",
-            file=sys.stderr,
-        )
     _check_place(settings)
     from app import main as house
 

@@ -35,9 +35,10 @@ from app.arrivals import Arrivals
 from app.services import Arrival, Services
 from app.serving import DRAIN_SECONDS, PublicServer, loopback_server, public_config
 from app.settings import Settings
-from models import catalog, epochs, limits, usage
+from models import catalog, counts, epochs, limits, usage
 from models.database import Database
 from models.live.memory import MemoryLive
+from models.live.redis import RedisLive
 
 log = logging.getLogger("starscoo")
 
@@ -60,7 +61,7 @@ class Starscoo:
         self.settings = settings
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
-        self.live = MemoryLive(clock)
+        self.live = self._create_live(settings.redis_url)
         self._held = ExitStack()
         self._watch: asyncio.Task[None] | None = None
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
@@ -123,7 +124,10 @@ class Starscoo:
             log.warning(
                 "%d requests were cut when the server last ended; they are settled as interrupted", swept
             )
-        self.live.fill(self.database.read_now(usage.counted, now=now))
+        if isinstance(self.live, RedisLive):
+            self.live.prepare()
+        else:
+            self.live.fill(self.database.read_now(usage.counted, now=now))
 
     async def start(self) -> None:
         """Clients, ledger and the watch on changes, in the loop that serves."""
@@ -149,6 +153,8 @@ class Starscoo:
             await asyncio.gather(self._watch, return_exceptions=True)
         self._arrivals.stop()
         await self.ledger.stop()
+        if isinstance(self.live, RedisLive):
+            await self.live.stop()
         await self._transport.stop()
         if self._sandbox is not None and self._sandbox_task is not None:
             self._sandbox[0].should_exit = True
@@ -165,6 +171,16 @@ class Starscoo:
             except SQLAlchemyError as error:
                 log.error("Changes of keys and limits could not be read: %s", error)
             await asyncio.sleep(WATCH_SECONDS)
+
+    def _create_live(self, redis_url: str | None) -> MemoryLive | RedisLive:
+        """The counters; Redis has a time of its own unless this process was given one."""
+        if redis_url is None:
+            return MemoryLive(self.clock)
+
+        async def tables(account_id: int, key_id: int | None, now: int) -> counts.Counts:
+            return await self.database.read(counts.counted_of, account_id, key_id, now=now)
+
+        return RedisLive(redis_url, fill_from=tables, clock=None if self.clock is time.time else self.clock)
 
     def _create_outer(self) -> FastAPI:
         @asynccontextmanager

@@ -168,8 +168,9 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default=None,
         repr=False,
-        description="Redis for the counters of the limits when several processes share them. Not used yet: "
-        "this release is one process, whose counters in memory are exact.",
+        description="Redis that holds the counters of the limits, under a database number of its own; it may "
+        "lose everything, and is filled again from the tables. Unset: they are held in memory, which is exact "
+        "for the one process that serves.",
     )
     catalog: ExistingFile | None = Field(
         default=None,
