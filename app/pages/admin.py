@@ -301,8 +301,8 @@ def _draw_overrides(overrides: Sequence[Override], view: limits_page.View) -> No
             _for_whom(row, view.overview),
             _set_value(row),
             components.clipped(row.author),
-            Markup('<span dir="auto">{}</span>').format(row.reason or "none given"),
-            words.ago(row.created_at, view.now),
+            _long(row.reason or "none given"),
+            Markup('<span class="lim-when">{}</span>').format(words.ago(row.created_at, view.now)),
             _ends(row, view.now),
         )
         for row in overrides
@@ -337,17 +337,27 @@ def _draw_audit(lines: Sequence[AuditRow]) -> None:
         return
     rows = [
         (
-            words.local(line.at),
+            Markup('<span class="lim-when">{}</span>').format(words.local(line.at)),
             components.clipped(line.actor),
             Markup("<span><code>{}</code> {}</span>").format(line.act, components.clipped(line.subject)),
-            " → ".join(value for value in (line.old, line.new) if value),
-            Markup('<span dir="auto">{}</span>').format(line.reason) if line.reason else "",
+            _long(" → ".join(_audited(value) for value in (line.old, line.new) if value)),
+            _long(line.reason),
             line.address,
         )
         for line in lines
     ]
     columns = ("When", Column("Who", is_name=True), "What", "Change", "Reason", "From")
     components.table(columns, rows, caption="Audit, newest first")
+
+
+def _audited(value: str) -> str:
+    """Numbers as everywhere."""
+    return words.exact(int(value)) if value.isascii() and value.isdigit() else value
+
+
+def _long(text: str) -> Markup:
+    """Free text: broken anywhere, in its own direction; nothing at all when it is empty."""
+    return Markup('<span class="a-long" dir="auto">{}</span>').format(text) if text else Markup("")
 
 
 def _draw_nothing() -> None:
