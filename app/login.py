@@ -80,7 +80,7 @@ def close_pages(services: Services, token: str) -> None:
 
 
 def send_away(client: Client) -> None:
-    client.run_javascript("location.replace('/login')")
+    client.run_javascript("starscoo.leave()")
 
 
 def _name(services: Services, request: Request) -> str:

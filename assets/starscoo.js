@@ -208,11 +208,25 @@
     document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
   }
 
+  // Lists are replaced whole when figures change: the button that had the focus gets it back in its new shape.
+  let focused = null;
+  document.addEventListener("focusin", (event) => { focused = event.target; });
+
+  function twin(element) {
+    if (!element || element.isConnected || !element.dataset?.act) return element;
+    const { act, id } = element.dataset;
+    return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
+  }
+
+  function keepFocus() {
+    if (focused && !focused.isConnected && document.activeElement === document.body) twin(focused)?.focus({ preventScroll: true });
+  }
+
   let waiting = false;
   function soon() {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); });
+    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); keepFocus(); });
   }
 
   function start() {
@@ -229,9 +243,14 @@
     open(id) {
       requestAnimationFrame(() => requestAnimationFrame(() => {
         const dialog = getHtmlElement(id);
-        if (dialog && !dialog.open) dialog.showModal();
+        if (!dialog || dialog.open) return;
+        const opener = document.activeElement;
+        dialog.addEventListener("close", () => twin(opener)?.focus?.({ preventScroll: true }), { once: true });
+        dialog.showModal();
       }));
     },
+    // A page that is being left by a form of its own (logging out) is on its way already.
+    leave() { if (!document.querySelector("form[data-sent]")) location.replace("/login"); },
     close(id) { getHtmlElement(id)?.close(); },
     toast(text, kind) {
       const box = document.querySelector(".s-toasts");

@@ -10,7 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from app import components, frame, live_view, login, words
 from app.binding import bind_now
-from app.components import Column, ladder, meter, tables, tag
+from app.components import Column, Field, ladder, meter, tables, tag
 from app.components.key_reveal import KeyReveal
 from app.components.tables import Cell
 from app.pages.overview import issue
@@ -78,10 +78,10 @@ class _Page:
         self._wanted = ""
         self._shown = PER_PAGE
         self._shows_revoked = False
-        self._is_long = False
         self._table: ui.html | None = None
         self._none: TextElement
         self._below: TextElement
+        self._search: Field
 
     def frame(self) -> None:
         with frame.title("API keys", "A key is shown once, when it is made. Give each program its own."):
@@ -96,9 +96,7 @@ class _Page:
         self._view = await read(self._services, self._viewer.account_id)
         if self._content.is_deleted:
             return
-        is_long = len(self._view.lines) >= SEARCH_FROM
-        if self._table is None or is_long != self._is_long:
-            self._is_long = is_long
+        if self._table is None:
             self._content.clear()
             with self._content:
                 self._draw()
@@ -112,27 +110,26 @@ class _Page:
             ):
                 components.button("Create key", icon="plus", on_click=self._ask_name)
             return
-        if self._is_long:
-            self._draw_search()
+        self._search = self._draw_search()
         with tag("section", "", "s-card s-flush", aria_label="Keys"):
             self._table = components.table(_COLUMNS, [], caption="Your keys", on_act=self._act)
             self._none = tag("p", "", "s-quiet k-none")
             self._below = tag("div", "", "k-more")
 
-    def _draw_search(self) -> None:
+    def _draw_search(self) -> Field:
         async def search(wanted: str) -> None:
             self._wanted = wanted.strip().lower()
             self._shown = PER_PAGE
             self._draw_list()
 
-        with tag("div", "", "k-search"):
-            components.search_field(
-                "Search keys", placeholder="Name or last four", value=self._wanted, on_input=search
-            )
+        drawn = components.search_field("Search keys", placeholder="Name or last four", on_input=search)
+        drawn.classes("k-search")
+        return drawn
 
     def _draw_list(self) -> None:
         if self._table is None:
             return
+        self._search.visible = len(self._view.lines) >= SEARCH_FROM
         found = [line for line in self._view.lines if _matches(line.key, self._wanted)]
         revoked = [line for line in found if line.key.revoked_at is not None]
         lines = found if self._shows_revoked else [line for line in found if line.key.revoked_at is None]

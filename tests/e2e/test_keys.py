@@ -4,7 +4,7 @@ import re
 
 import httpx
 from browsing import ADMIN, Visit, Visitor, chromium, create_key, sign_up
-from playwright.sync_api import expect
+from playwright.sync_api import Playwright, expect
 from running import Running
 
 
@@ -46,10 +46,12 @@ def test_a_key_whose_clear_text_was_lost_is_issued_again_and_the_old_one_is_dead
     assert models_status(house, again) == 200
 
 
-def test_copying_works_on_plain_http_where_browsers_offer_no_clipboard(house: Running) -> None:
+def test_copying_works_on_plain_http_where_browsers_offer_no_clipboard(
+    house: Running, playwright: Playwright
+) -> None:
     """As on a machine in the local network: neither https nor localhost."""
     address = house.url.replace("127.0.0.1", "starscoo.test")
-    with chromium("--host-resolver-rules=MAP starscoo.test 127.0.0.1") as browser:
+    with chromium(playwright, "--host-resolver-rules=MAP starscoo.test 127.0.0.1") as browser:
         page = browser.new_page()
         visit = Visit(page, page.context, address)
         sign_up(visit, "plain-http@example.com")
@@ -59,8 +61,9 @@ def test_copying_works_on_plain_http_where_browsers_offer_no_clipboard(house: Ru
         page.get_by_role("button", name="Copy key").click()
         expect(page.get_by_text("Copied").first).to_be_visible()
         page.get_by_role("button", name="I saved it").click()
-        page.get_by_role("button", name="Create key").click()
-        page.get_by_label("Name").press("Control+V")
+        page.get_by_role("button", name="Create key").first.click()
+        expect(page.get_by_label("Name")).to_be_focused()
+        page.keyboard.press("Control+V")
 
         expect(page.get_by_label("Name")).to_have_value(secret[:60])
 
@@ -85,6 +88,7 @@ def test_revoking_is_kept_apart_from_other_keys_and_can_be_called_off(visitor: V
         create_key(visit, name)
         page.get_by_role("button", name="Copy key").click()
         page.get_by_role("button", name="I saved it").click()
+        expect(page.get_by_role("button", name=f"Revoke {name}")).to_be_visible()
     page.get_by_role("button", name="Revoke First").click()
     page.get_by_role("button", name="Keep key").click()
     expect(page.get_by_role("button", name="Revoke First")).to_be_focused()
