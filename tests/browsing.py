@@ -94,6 +94,14 @@ class Visitor:
         width: int = 1280,
         height: int = 800,
     ) -> Visit:
+        visit = self.window(who=who, theme=theme, width=width, height=height)
+        visit.opens(path)
+        return visit
+
+    def window(
+        self, *, who: str | None = None, theme: Theme = "light", width: int = 1280, height: int = 800
+    ) -> Visit:
+        """An empty one."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,
@@ -104,7 +112,6 @@ class Visitor:
         visit = Visit(page, context, self.house.url)
         visit.watch(page)
         self.visits.append(visit)
-        visit.opens(path)
         return visit
 
     def close(self) -> None:
