@@ -12,6 +12,11 @@ import services
 OPTIONS = ("STARSCOO_", "OPENAI_", "ANTHROPIC_")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser comes last: it keeps an event loop running in this thread, beside which no other can start."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_options_of_whoever_runs_the_tests() -> None:
     for name in list(os.environ):
