@@ -94,7 +94,7 @@ def register(outer: FastAPI) -> None:
     for each in (outer, nicegui_app):
         each.add_exception_handler(404, missing)
         each.add_exception_handler(Exception, broken)
-    logging.getLogger("nicegui").addFilter(_is_worth_logging)
+    logging.getLogger("nicegui").addFilter(is_worth_logging)
 
 
 def watch(client: Client) -> None:
@@ -102,7 +102,7 @@ def watch(client: Client) -> None:
     client.on_exception(tell)
 
 
-def _is_worth_logging(record: logging.LogRecord) -> bool:
+def is_worth_logging(record: logging.LogRecord) -> bool:
     """A login that ended under an open page is no failure of ours."""
     is_logged_out = record.exc_info is not None and isinstance(record.exc_info[1], LoggedOut)
     return not is_logged_out and not isinstance(record.msg, LoggedOut)

@@ -6,6 +6,7 @@ activity, after 12 hours, at logout, with a new password, a new role or a suspen
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,6 +120,11 @@ def resolve(session: Session, token: str, *, now: int, is_active: bool) -> Viewe
         login.seen_at = now
         session.add(login)
     return Viewer(login.id, account.id, account.email, account.is_admin, login.created_at)
+
+
+def living(session: Session, tokens: Iterable[str], *, now: int) -> set[str]:
+    """Those that `resolve` would still find; no activity. For watching over open pages."""
+    return {token for token in tokens if resolve(session, token, now=now, is_active=False)}
 
 
 def close_login(session: Session, token: str) -> None:

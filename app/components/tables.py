@@ -19,12 +19,18 @@ Cell = Markup | str
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`is_number` sets figures flush right; `is_name` marks the cell that names its row."""
+    """`is_number` sets figures flush right; `is_name` marks the cell that names its row, `is_state` its pill."""
 
     title: str
     is_number: bool = False
     is_name: bool = False
     is_title_hidden: bool = False
+    is_state: bool = False
+
+    @property
+    def css(self) -> str:
+        names = {"s-num": self.is_number, "s-name-cell": self.is_name, "s-state": self.is_state}
+        return " ".join(name for name, is_set in names.items() if is_set)
 
 
 def render(
@@ -89,9 +95,7 @@ def _row(columns: Sequence[Column], cells: Sequence[Cell]) -> Markup:
         Markup("").join(
             Markup('<td role="cell" data-label="{}"{}>{}</td>').format(
                 "" if column.is_title_hidden else column.title,
-                Markup(' class="{}"').format("s-num" if column.is_number else "s-name-cell")
-                if column.is_number or column.is_name
-                else "",
+                Markup(' class="{}"').format(column.css) if column.css else "",
                 cell,
             )
             for column, cell in zip(columns, cells, strict=True)

@@ -31,14 +31,19 @@ _STEPS: Final = (
 )
 _REQUEST_COLUMNS: Final = (
     Column("When"),
-    Column("Status"),
+    Column("Status", is_state=True),
     Column("Model", is_name=True),
     Column("Tokens", is_number=True),
     Column("First token", is_number=True),
     Column("Total", is_number=True),
     Column("Cost", is_number=True),
 )
-_REFUSAL_COLUMNS: Final = (Column("When"), Column("Status"), Column("Model", is_name=True), Column("Why"))
+_REFUSAL_COLUMNS: Final = (
+    Column("When"),
+    Column("Status", is_state=True),
+    Column("Model", is_name=True),
+    Column("Why"),
+)
 _OUTCOMES: Final[dict[str | None, tuple[components.PillKind, str]]] = {
     "ok": ("good", "OK"),
     "error": ("bad", "Failed"),
@@ -201,7 +206,8 @@ def _last_requests(view: View) -> Markup:
     table = tables.render(
         _REQUEST_COLUMNS, [_request_row(row, view.now) for row in view.requests], caption="The last requests"
     )
-    return components.card("Last requests", table, more=_link("/app/usage", "Usage"), is_flush=True)
+    more = _link("/app/usage", "Usage")
+    return components.card("Last requests", components.joined([table], "s-compact"), more=more, is_flush=True)
 
 
 def _by_model(view: View) -> Markup:

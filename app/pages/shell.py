@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from app import components, failures, frame, login
 from app.components import tag
 from app.login import LoggedOut
+from app.login_watch import LoginWatch
 from app.pages import admin, keys, limits, overview, usage
 from app.services import Services
 from models.logins import Viewer
@@ -32,6 +33,8 @@ _ROUTES: Final[dict[str, Show]] = {
 
 
 def register(services: Services, outer: FastAPI) -> None:
+    watch = LoginWatch(services)
+
     @ui.page("/app/{_:path}")
     @ui.page("/app")
     async def shell(request: Request) -> Response | None:
@@ -41,6 +44,7 @@ def register(services: Services, outer: FastAPI) -> None:
             to = "" if wanted == "/app" else f"?to={quote(wanted, safe='')}"
             return RedirectResponse(f"/login{to}", 303)
         failures.watch(ui.context.client)
+        watch.begin()
         first = asyncio.Event()
         with frame.signed_in(services, viewer):
             content = Content(_builders(services, viewer, first), root_path="/app")

@@ -85,6 +85,12 @@ def test_a_suspended_account_sees_nothing(database: Database, alice: Account, to
     assert viewer(database, token, NOW) is None
 
 
+def test_watching_over_logins_is_no_activity(database: Database, alice: Account, token: str) -> None:
+    tokens = [token, "unknown"]
+    assert database.read_now(logins.living, tokens, now=NOW + 1799) == {token}
+    assert database.read_now(logins.living, tokens, now=NOW + 1800) == set()
+
+
 def test_closing_all_logins_leaves_other_people_alone(
     database: Database, alice: Account, charlie: Account, token: str
 ) -> None:
