@@ -2,11 +2,11 @@
 
 from app.components import meter
 from app.components.code import code_block, code_tabs, render_code
-from app.components.controls import button, copy_button, icon_button, segmented
+from app.components.controls import button, copy_button, segmented
 from app.components.dialogs import Dialog, cancel_button, dialog, toast
 from app.components.elements import html, set_attributes, tag
 from app.components.fields import Field, choice, field, form, form_error, search_field
-from app.components.figures import PillKind, card, figure, figure_card, joined, pill
+from app.components.figures import PillKind, card, figure, joined, pill
 from app.components.notices import banner, empty_card, failure_card
 from app.components.tables import Column, act, clipped, table
 
@@ -30,11 +30,9 @@ __all__ = [
     "failure_card",
     "field",
     "figure",
-    "figure_card",
     "form",
     "form_error",
     "html",
-    "icon_button",
     "joined",
     "meter",
     "pill",

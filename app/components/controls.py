@@ -45,20 +45,6 @@ def button(
     return element.mark(mark or text)
 
 
-def icon_button(
-    label: str, icon: theme.Icon, *, on_click: Callable[..., Any] | None = None, js: str = ""
-) -> ui.element:
-    """A drawing with a spoken name. `js` is a handler that runs in the browser alone."""
-    element = tag("button", "", "s-icon-button", type="button", aria_label=label, title=label)
-    with element:
-        html(theme.icon(icon), "s-icon", "span")
-    if on_click:
-        element.on("click", on_click, args=[])
-    if js:
-        element.on("click", js_handler=js)
-    return element.mark(label)
-
-
 def segmented(
     label: str, choices: Mapping[str, str], *, value: str, on_change: Callable[[str], Any] | None = None
 ) -> ui.element:

@@ -51,10 +51,6 @@ class Field(ui.element):
     def accept(self) -> None:
         self.refuse("")
 
-    def put(self, value: str) -> None:
-        """Replaces what stands in the input."""
-        ui.run_javascript(f"getHtmlElement({self.input.id}).value = {value!r}")
-
 
 def field(
     label: str,

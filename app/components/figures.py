@@ -4,9 +4,6 @@ from collections.abc import Iterable
 from typing import Literal
 
 from markupsafe import Markup
-from nicegui import ui
-
-from app.components.elements import html
 
 PillKind = Literal["good", "caution", "bad", "note", "primary", "plain"]
 
@@ -14,12 +11,6 @@ PillKind = Literal["good", "caution", "bad", "note", "primary", "plain"]
 def pill(kind: PillKind, text: str) -> Markup:
     """A dot and a word, to be put into tables and lines: colour never speaks alone."""
     return Markup('<span class="s-pill s-pill-{}">{}</span>').format(kind, text)
-
-
-def figure_card(name: str, value: Markup | str, *, unit: str = "", note: Markup | str = "") -> ui.html:
-    """Draws `figure`."""
-    element = html(figure(name, value, unit=unit, note=note))
-    return element.classes("s-whole")
 
 
 def figure(name: str, value: Markup | str, *, unit: str = "", note: Markup | str = "") -> Markup:
