@@ -15,7 +15,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -191,6 +191,10 @@ class Database:
             try:
                 yield
             finally:
+                # Said before hanging up: the server may take its time to notice that a connection is gone, and
+                # the next starter would be refused meanwhile.
+                with suppress(DBAPIError):
+                    connection.execute(text(f"SELECT pg_advisory_unlock({_SERVING_LOCK})"))
                 connection.detach()
 
     @contextmanager
