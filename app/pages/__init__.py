@@ -4,6 +4,7 @@ lives inside the signed-in shell."""
 from typing import Final
 
 from fastapi import FastAPI
+from nicegui import app as nicegui_app
 from starlette.types import ASGIApp
 
 from app import assets, failures, forms, headers
@@ -16,6 +17,8 @@ FAVICON: Final = assets.ROOT / "icons" / "star.svg"
 
 def register_all(services: Services, outer: FastAPI) -> None:
     """Every route of the dashboard. Pages themselves go to NiceGUI's app, which `ui.run_with` mounts."""
+    # Quasar's bar over the page at each request: it says nothing, and screen readers hear a nameless progress bar.
+    nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     assets.register(outer)
     forms.register(services, outer)
     failures.register(outer)
