@@ -186,7 +186,7 @@ def _public_links(services: Services, viewer: Viewer | None, here: str) -> Marku
         current = Markup(' aria-current="page"') if href == here else ""
         return Markup('<a class="s-plain-link {}" href="{}"{}>{}</a>').format(more, href, current, word)
 
-    links = [link("/docs", "Docs")]
+    links = [link("/models", "Models", "s-wide-only"), link("/docs", "Docs")]
     if viewer:
         links.append(Markup('<a class="s-button s-primary" href="/app">Open dashboard</a>'))
     else:

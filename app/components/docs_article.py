@@ -12,11 +12,10 @@ from typing import Final, get_args
 
 from markupsafe import Markup, escape
 
-from app import assets, docs_text, samples, words
-from app.components import code, tables
-from app.components.figures import pill
+from app import assets, docs_text, samples
+from app.components import code, model_table, tables
 from app.components.tables import Cell, Column
-from models.catalog import Model, Price
+from models.catalog import Model
 
 _PLACE: Final = re.compile(r"\{\{(\w+)(?::(\w+))?\}\}")
 _SECTION: Final = re.compile(r'<section id="([a-z]+)">\s*<h2>([^<]+)</h2>')
@@ -117,41 +116,7 @@ def _errors() -> Filled:
 
 
 def _models(server: Server) -> Filled:
-    heads = ("Context", "Longest answer", "Input", "Cached input", "Output")
-    rows = [
-        (
-            _model_cell(model, is_available=server.is_available(model.id)),
-            words.exact(model.context_tokens),
-            words.exact(model.max_output_tokens),
-            *_prices(model.targets[0].price if model.targets else None),
-        )
-        for model in server.models
-    ]
-    columns = (Column("Model", is_name=True), *(Column(head, is_number=True) for head in heads))
-    return columns, rows, "Models, their sizes in tokens and their prices for a million tokens"
-
-
-def _model_cell(model: Model, *, is_available: bool) -> Markup:
-    notes = [f"by {model.owned_by}"]
-    if model.retires:
-        notes.append(f"retires {model.retires}")
-    if any(target.price and target.price.is_assumed for target in model.targets):
-        notes.append("price assumed")
-    state = Markup("") if is_available else pill("caution", "Unavailable")
-    cell = Markup('<span class="d-model"><code>{}</code> {}<span class="s-small s-faint">{}</span></span>')
-    return cell.format(model.id, state, ", ".join(notes))
-
-
-def _prices(price: Price | None) -> tuple[str, str, str]:
-    if price is None:
-        return ("none set",) * 3
-    return _dollars(price.input_nusd), _dollars(price.cache_read_nusd), _dollars(price.output_nusd)
-
-
-def _dollars(nusd: int) -> str:
-    """At least cents: `$5.00`, `$0.125`."""
-    whole, _, parts = words.dollars(nusd).partition(".")
-    return f"{whole}.{parts.rstrip('0').ljust(2, '0')}"
+    return model_table.filled(server.models, server.is_available)
 
 
 def _codes(names: str) -> Markup:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from app import assets, failures, forms, headers
 from app.components import chart
-from app.pages import docs, landing, reset, shell, signing
+from app.pages import docs, landing, models, reset, shell, signing
 from app.services import Services
 
 FAVICON: Final = assets.ROOT / "icons" / "star.svg"
@@ -23,7 +23,7 @@ def register_all(services: Services, outer: FastAPI) -> None:
     forms.register(services, outer)
     failures.register(outer)
     chart.use_own_bundle()
-    for module in (landing, signing, reset, shell, docs):
+    for module in (landing, signing, reset, shell, docs, models):
         module.register(services, outer)
 
 

@@ -86,7 +86,8 @@ def _spoken(answer: str) -> Markup:
 
 def _models(services: Services) -> None:
     with tag("section", "", "p-models", aria_label="Models"):
-        tag("h2", "One key, these models")
+        with tag("h2"):
+            html(Markup('One key, <a href="/models">these models</a>'), name="span")
         html(
             Markup("").join(
                 _model(model, is_callable=services.is_available(model.id))

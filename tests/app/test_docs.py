@@ -64,7 +64,7 @@ def test_every_model_is_listed_with_its_price_and_whether_it_answers() -> None:
     said = docs_article.article(server()).striptags()
     for model in server().models:
         assert model.id in said
-    assert said.count("Unavailable") == 1
+    assert said.count("Not connected") == 1
     assert "$0.125" in said
     assert "price assumed" in said
 

@@ -25,6 +25,7 @@ PLACES = {
     "login": Place("/login"),
     "reset": Place("/reset/a-link-that-was-never-made"),
     "docs": Place("/docs"),
+    "models": Place("/models"),
     "overview": Place("/app", CUSTOMER, ".s-figure"),
     "keys": Place("/app/keys", CUSTOMER, ".s-table"),
     "usage": Place("/app/usage", CUSTOMER, ".js-plotly-plot .main-svg"),

@@ -61,7 +61,7 @@ def test_a_socket_of_another_site_is_refused(house: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/app", "/docs", "/nowhere", "/assets/x/none.css", "/healthz"]
+    "path", ["/", "/login", "/app", "/docs", "/models", "/nowhere", "/assets/x/none.css", "/healthz"]
 )
 def test_security_headers_are_on_every_answer(house: Running, path: str) -> None:
     headers = httpx.get(house.url + path, trust_env=False).headers
