@@ -19,12 +19,14 @@ from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
 from api.exchange import Call, Exchange, Parts, Work
 from api.metering import Ledger
+from api.outlet import SILENCE_SECONDS
 from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
 from api.types import Envelope, Target, WireName
 from models import refusals
 from models.keys import Principal
 from models.live import Lease
+from models.notices import Notices
 
 STREAM_UPSTREAM_ABOVE_TOKENS: Final = 21_333
 """A plain Messages call with a larger bound is streamed upstream: unstreamed ones run into 10-minute
@@ -45,11 +47,13 @@ class Pipeline:
         ledger: Ledger,
         clock: Callable[[], float],
         max_body: int,
+        notices: Notices,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.authenticator = authenticator
         self.admission = admission
         self.router = router
-        self.parts = Parts(providers, admission, ledger, clock)
+        self.parts = Parts(providers, admission, ledger, clock, notices, silence_seconds)
         self._max_body = max_body
         self.is_draining = False
 

@@ -38,6 +38,7 @@ from app.settings import Settings
 from models import catalog, epochs, limits, usage
 from models.database import Database
 from models.live.memory import MemoryLive
+from models.notices import Notices
 
 log = logging.getLogger("starscoo")
 
@@ -73,6 +74,7 @@ class Starscoo:
         self._arrivals = Arrivals(arrived)
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         router = Router(models, providers)
+        notices = Notices()
         self.pipeline = Pipeline(
             authenticator=Authenticator(self.database, self.live, clock),
             admission=Admission(self.live),
@@ -81,6 +83,7 @@ class Starscoo:
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
+            notices=notices,
         )
         self.services = Services(
             database=self.database,
@@ -88,6 +91,7 @@ class Starscoo:
             catalog=models,
             clock=clock,
             arrivals=arrived,
+            notices=notices,
             is_available=router.is_available,
             public_url=settings.public_url,
             is_signup_open=settings.signup == "open",

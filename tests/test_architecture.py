@@ -22,8 +22,10 @@ API_PARTS = {
     "sandbox": CANONICAL,
     **{step: CANONICAL | {"wires", "providers"} for step in STEPS},
     "client": CANONICAL | {"wires"},
-    "exchange": CANONICAL | STEPS | {"wires", "providers", "client", "pipeline"},
-    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "exchange"},
+    "outlet": {"client"},
+    "failures": CANONICAL | {"wires", "providers"},
+    "exchange": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "failures", "pipeline"},
+    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange"},
     "openapi": CANONICAL,
     "gateway": CANONICAL | {"client", "openapi", "pipeline"},
 }
