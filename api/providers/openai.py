@@ -16,8 +16,20 @@ from api.providers.http import HttpProvider, ReadReply, Transport
 log = logging.getLogger("starscoo.gateway")
 
 NAME = "openai"
-_UNVERIFIED: Final = b"organization must be verified"
+_UNVERIFIED: Final = "organization must be verified"
 _object = msgspec.json.Decoder(dict[str, Any])
+
+
+class _Error(msgspec.Struct):
+    message: str
+    param: str | None = None
+
+
+class _Body(msgspec.Struct):
+    error: _Error
+
+
+_body = msgspec.json.Decoder(_Body)
 
 
 def create(transport: Transport, name: str, access: Access) -> "OpenAI":
@@ -65,4 +77,8 @@ def _without_summary(call: UpstreamCall) -> UpstreamCall | None:
 
 
 def _is_about_summaries(body: bytes) -> bool:
-    return _UNVERIFIED in body.lower() and b"reasoning.summary" in body
+    try:
+        error = _body.decode(body).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return error.param == "reasoning.summary" and _UNVERIFIED in error.message
