@@ -42,6 +42,7 @@ PLACES = {
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
     "typer": ["app/cli.py"],
+    "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
 }
 
