@@ -96,8 +96,13 @@ def pass_request(envelope: Envelope, target: Target, *, output_tokens: int | Non
     for key in ("user", "safety_identifier", "prompt_cache_key"):
         value = _value(fields, key, _string)
         if value:
-            changes[key] = sha256(f"{salt}\0{value}".encode()).hexdigest()[:32]
+            changes[key] = hashed(value, salt)
     return splice(envelope, changes)
+
+
+def hashed(value: str, salt: str) -> str:
+    """What a vendor is told in place of a customer's own id or key: customers cannot meet in it, nor guess it."""
+    return sha256(f"{salt}\0{value}".encode()).hexdigest()[:32]
 
 
 def check_same_wire(envelope: Envelope) -> None:

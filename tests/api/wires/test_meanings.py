@@ -33,11 +33,11 @@ def recorded(name: str, file: str) -> bytes:
 
 def rendered(request: types.Request, wire: WireName) -> bytes:
     target = meanings.TARGETS[wire]
-    return wires.upstream(wire).render_request(request, target, output_tokens=None, end_user=None)
+    return wires.upstream(wire).render_request(request, target, output_tokens=None)
 
 
 def asked_in_chat(name: str) -> types.Request:
-    return openai_chat.parse_request(openai_chat.peek(recorded(name, "openai_chat.request.json")))
+    return openai_chat.parse_request(openai_chat.peek(recorded(name, "openai_chat.request.json")), salt="7")
 
 
 def collected(wire: WireName, chunks: list[bytes]) -> types.Reply:
