@@ -159,6 +159,8 @@ def _decoded(envelope: Envelope) -> shape.Body:
         raise _refused(str(error)) from error
 
 
+_STATE: Final = frozenset({"previous_response_id", "conversation"})
+_STATELESS: Final = " No conversation is stored here: send all of its messages again."
 _FOUND: Final = re.compile(
     r"(?P<what>.*?(?:(?P<unknown>unknown)|(?P<missing>missing required)) field `(?P<field>.*?)`|.*?)"
     r"(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?",
@@ -174,7 +176,8 @@ def _refused(found: str) -> GatewayError:
     field = match["field"]
     param = ".".join(name for name in (path, field) if name)
     if match["unknown"]:
-        return GatewayError("unknown_parameter", f"Unknown parameter: {param}.", param)
+        hint = _STATELESS if param in _STATE else ""
+        return GatewayError("unknown_parameter", f"Unknown parameter: {param}.{hint}", param)
     if match["missing"]:
         return GatewayError("invalid_request", f"Missing required parameter: {param}.", param)
     kind: Kind = "unsupported_value" if match["what"].startswith("Invalid") else "invalid_request"
