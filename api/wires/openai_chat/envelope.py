@@ -22,6 +22,7 @@ import msgspec
 
 from api.errors import GatewayError
 from api.types import Envelope, Target
+from api.wires.openai_chat import foreign
 
 MAX_DEPTH: Final = 64
 MAX_CONTAINERS: Final = 500_000
@@ -97,6 +98,11 @@ def pass_request(envelope: Envelope, target: Target, *, output_tokens: int | Non
         value = _value(fields, key, _string)
         if value:
             changes[key] = hashed(value, salt)
+    for key in ("messages", "tools"):
+        if key in fields and foreign.FOUND.search(memoryview(fields[key])):
+            changes[key] = foreign.left_out(fields[key], key)
+    if "cache_control" in fields:
+        changes["cache_control"] = None
     return splice(envelope, changes)
 
 
