@@ -24,8 +24,9 @@ from api.metering import Ledger, LedgerAway, cost
 from api.outlet import Outlet
 from api.providers.base import Provider, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
-from api.types import Envelope, StopReason, Target, WireName
-from api.wires import BadReply
+from api.types import Envelope, Reply, StopReason, Target, WireName
+from api.wires import BadReply, Reader
+from api.wires.custom_calls import RestoringReader, restored
 from models.keys import Principal
 from models.live import Lease
 from models.notices import Notices
@@ -59,6 +60,15 @@ class Call:
     lease: Lease
     upstream: UpstreamCall
     headers: Headers
+    custom_tools: frozenset[str] = frozenset()
+
+    def reader(self) -> Reader:
+        """For the stream of a target on another wire."""
+        return RestoringReader(wires.upstream(self.target.wire).reader(), self.custom_tools)
+
+    def parse_reply(self, body: bytes) -> Reply:
+        """The same for a plain answer. Raises BadReply."""
+        return restored(wires.upstream(self.target.wire).parse_reply(body), self.custom_tools)
 
     @property
     def is_same_wire(self) -> bool:
@@ -191,7 +201,7 @@ class Exchange(Response):
         if call.is_same_wire:
             body, usage, stop = front.pass_reply(body, rename=call.rename)
         else:
-            parsed = wires.upstream(call.target.wire).parse_reply(body)
+            parsed = call.parse_reply(body)
             usage, stop = parsed.usage, parsed.stop
             body = front.render_reply(
                 parsed, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
@@ -201,7 +211,7 @@ class Exchange(Response):
     async def _plain_from_stream(self, reply: UpstreamReply, send: Send) -> None:
         call = self._call
         collector = Collector()
-        self._relay = relay = Translated(wires.upstream(call.target.wire).reader(), collector)
+        self._relay = relay = Translated(call.reader(), collector)
         while chunk := await reply.next_chunk():
             relay.feed(chunk)
             if relay.error is not None:
@@ -259,7 +269,7 @@ class Exchange(Response):
             model=call.envelope.model,
             wants_usage=call.envelope.wants_usage,
         )
-        return Translated(wires.upstream(call.target.wire).reader(), writer)
+        return Translated(call.reader(), writer)
 
     async def _entered(self) -> None:
         await _written(self._opened)

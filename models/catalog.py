@@ -45,7 +45,8 @@ class TargetEntry:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model on offer. `context_tokens` is what the product's documentation states; it is not enforced."""
+    """One model on offer. `context_tokens` is what the product's documentation states; it is not enforced.
+    `has_thinking_budgets`: thinking may be asked for by a number of tokens."""
 
     id: str
     owned_by: str
@@ -58,6 +59,7 @@ class Model:
     created: int = 0
     retires: str | None = None
     description: str = ""
+    has_thinking_budgets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,7 @@ def _model(table: _Table) -> Model:
         created=0 if created is None else int(datetime.combine(created, time(), UTC).timestamp()),
         retires=None if retires is None else retires.isoformat(),
         description=table.take("description", str, ""),
+        has_thinking_budgets=table.take("has_thinking_budgets", bool, False),
     )
     table.finish()
     if model.default_output_tokens > model.max_output_tokens:

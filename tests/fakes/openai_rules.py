@@ -18,7 +18,8 @@ def typed(path: str, body: JsonObject) -> JsonObject:
     """The body as the SDK's types should see it.
 
     Responses takes an assistant's `output_text` without the id, status and annotations that the SDK's type
-    demands (its own examples and Codex send it so); they are filled in before the types judge. Chat takes an
+    demands (its own examples and Codex send it so), and encrypted reasoning without its id; they are filled in
+    before the types judge. Chat takes an
     answer's message back as it came, `annotations` included, which the type of a sent message lacks.
     """
     if path == chat.PATH and isinstance(body.get("messages"), list):
@@ -56,6 +57,8 @@ def _without_annotations(message: Any) -> Any:
 
 
 def _filled(item: Any) -> Any:
+    if isinstance(item, dict) and item.get("type") == "reasoning" and item.get("encrypted_content"):
+        return {"id": "rs_unsaid", **item}
     is_said = (
         isinstance(item, dict) and item.get("role") == "assistant" and isinstance(item.get("content"), list)
     )
@@ -118,9 +121,9 @@ def _check_items(items: str | list[JsonObject]) -> None:
                 param=f"input[{index}].id",
                 code="invalid_value",
             )
-        if kind == "function_call":
+        if kind in ("function_call", "custom_tool_call"):
             called.add(item["call_id"])
-        if kind == "function_call_output":
+        if kind in ("function_call_output", "custom_tool_call_output"):
             if item.get("call_id") not in called:
                 words = f"No tool call found for function call output with call_id {item.get('call_id')}."
                 raise Refused(words, param="input")

@@ -44,7 +44,11 @@ class ThinkingBlock(msgspec.Struct, tag="thinking"):
     signature: str = ""
 
 
-Block = TextBlock | ToolUseBlock | ThinkingBlock
+class RedactedBlock(msgspec.Struct, tag="redacted_thinking"):
+    data: str = ""
+
+
+Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedBlock
 BLOCKS: Final[KnownTypes[Block]] = KnownTypes(Block)
 
 
@@ -119,6 +123,8 @@ def _part(block: Block) -> Part:
             return ToolCall(id=block.id, name=block.name, arguments=compact(block.input))
         case ThinkingBlock():
             return Reasoning(text=block.thinking, signature=block.signature or None, vendor=VENDOR)
+        case RedactedBlock():
+            return Reasoning(redacted=block.data, vendor=VENDOR)
 
 
 def compact(value: msgspec.Raw) -> str:
