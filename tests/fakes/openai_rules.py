@@ -20,10 +20,11 @@ def typed(path: str, body: JsonObject) -> JsonObject:
     Responses takes an assistant's `output_text` without the id, status and annotations that the SDK's type
     demands (its own examples and Codex send it so), and encrypted reasoning without its id; they are filled in
     before the types judge. Chat takes an
-    answer's message back as it came, `annotations` included, which the type of a sent message lacks.
+    answer's message back as it came, with `annotations` and what the official SDKs note beside it (`parsed`,
+    `parsed_arguments`: their own helpers send them back), which the type of a sent message lacks.
     """
     if path == chat.PATH and isinstance(body.get("messages"), list):
-        return {**body, "messages": [_without_annotations(message) for message in body["messages"]]}
+        return {**body, "messages": [_without_notes(message) for message in body["messages"]]}
     if path != responses.PATH or not isinstance(body.get("input"), list):
         return body
     return {**body, "input": [_filled(item) for item in body["input"]]}
@@ -50,10 +51,21 @@ def check(path: str, body: JsonObject) -> None:
         _check_format("text.format", (body.get("text") or {}).get("format"))
 
 
-def _without_annotations(message: Any) -> Any:
+def _without_notes(message: Any) -> Any:
     if not isinstance(message, dict) or message.get("role") != "assistant":
         return message
-    return {name: value for name, value in message.items() if name != "annotations"}
+    kept = {name: value for name, value in message.items() if name not in ("annotations", "parsed")}
+    if isinstance(kept.get("tool_calls"), list):
+        kept["tool_calls"] = [_without_parsed(call) for call in kept["tool_calls"]]
+    return kept
+
+
+def _without_parsed(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    noted = {name: value for name, value in function.items() if name != "parsed_arguments"}
+    return {**call, "function": noted}
 
 
 def _filled(item: Any) -> Any:

@@ -69,8 +69,11 @@ AnyPart = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
 
 
 class CalledFunction(Struct, forbid_unknown_fields=True):
+    """`parsed_arguments` is what the official SDKs note beside a call, and send back with it."""
+
     name: str
     arguments: str | None = None
+    parsed_arguments: object = None
 
 
 class FunctionCall(Struct, tag="function", forbid_unknown_fields=True):
@@ -127,7 +130,8 @@ class UserMessage(Markable, tag_field="role", tag="user", kw_only=True, forbid_u
 
 
 class AssistantMessage(Markable, tag_field="role", tag="assistant", forbid_unknown_fields=True):
-    """`annotations` is what answers carry; nothing in it is for a model."""
+    """`annotations` is what answers carry, `parsed` what the official SDKs note beside them; nothing in either is
+    for a model."""
 
     content: str | list[AnyPart] | None = None
     refusal: str | None = None
@@ -137,6 +141,7 @@ class AssistantMessage(Markable, tag_field="role", tag="assistant", forbid_unkno
     thinking_blocks: list[ThinkingBlock | RedactedBlock] | None = None
     reasoning_items: list[ReasoningItem] | None = None
     annotations: object = None
+    parsed: object = None
     audio: object = None
     function_call: object = None
 
