@@ -20,7 +20,9 @@ from models.catalog import BadCatalog, Catalog, Price, TargetEntry, load
 from models.errors import Refused
 
 _NUSD_PER_USD: Final = 10**9
-_KEYS: Final = ("input", "cache_read", "cache_write", "output")
+_KEYS: Final = ("input", "cache_read", "cache_write", "cache_write_1h", "output")
+# What a figure is where it is not given, as the catalog's loader has it.
+_FALLBACK: Final = {"cache_read": "input", "cache_write": "input", "cache_write_1h": "cache_write"}
 _LINE: Final = re.compile(r"^(\s*)(\w+)(\s*=\s*)(.*?)(\s*(?:#.*)?)$")
 
 
@@ -90,14 +92,25 @@ def _differing(
 ) -> Iterator[Difference]:
     """Cached tokens without a price of their own cost what fresh ones do, on both sides."""
     for key in _KEYS:
-        figure = there.get(key, there["input"])
-        follows_input = key not in there and here[key] == here["input"]
-        if here[key] != figure and not follows_input:
+        figure, otherwise = _figure(there, key), _FALLBACK.get(key)
+        is_given_nowhere = key not in there and otherwise is not None and here[key] == here[otherwise]
+        if here[key] != figure and not is_given_nowhere:
             yield Difference(target.provider, target.upstream_id, key, here[key], figure)
 
 
+def _figure(figures: dict[str, Decimal], key: str) -> Decimal:
+    return figures[key] if key in figures else _figure(figures, _FALLBACK[key])
+
+
 def _here(price: Price) -> dict[str, Decimal]:
-    figures = (price.input_nusd, price.cache_read_nusd, price.cache_write_nusd, price.output_nusd)
+    written, long_written = price.cache_write_nusd, price.cache_write_1h_nusd
+    figures = (
+        price.input_nusd,
+        price.cache_read_nusd,
+        written,
+        written if long_written is None else long_written,
+        price.output_nusd,
+    )
     return {key: Decimal(nusd) / _NUSD_PER_USD for key, nusd in zip(_KEYS, figures, strict=True)}
 
 

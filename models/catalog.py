@@ -22,7 +22,8 @@ Sampling = Literal["fixed", "temperature_or_top_p"]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Nano-dollars per million tokens, by class. `source` and `read_on` say where the figures come from."""
+    """Nano-dollars per million tokens, by class. `source` and `read_on` say where the figures come from. What is
+    written to a cache for an hour may cost more; None where it does not."""
 
     input_nusd: int
     cache_read_nusd: int
@@ -31,6 +32,7 @@ class Price:
     source: str = ""
     read_on: str = ""
     is_assumed: bool = False
+    cache_write_1h_nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +262,17 @@ def _price(table: _Table | None) -> Price | None:
         return None
     input_nusd = table.take_dollars("input")
     read_on = table.take_day("read_on")
+    cache_write_nusd = table.take_dollars("cache_write", input_nusd)
+    cache_write_1h_nusd = table.take_dollars("cache_write_1h", cache_write_nusd)
     price = Price(
         input_nusd=input_nusd,
         cache_read_nusd=table.take_dollars("cache_read", input_nusd),
-        cache_write_nusd=table.take_dollars("cache_write", input_nusd),
+        cache_write_nusd=cache_write_nusd,
         output_nusd=table.take_dollars("output"),
         source=table.take("source", str),
         read_on="" if read_on is None else read_on.isoformat(),
         is_assumed=table.take("is_assumed", bool, False),
+        cache_write_1h_nusd=None if cache_write_1h_nusd == cache_write_nusd else cache_write_1h_nusd,
     )
     table.finish()
     return price

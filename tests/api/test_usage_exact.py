@@ -12,6 +12,7 @@ from models.usage import Usage
 
 # Each class unlike any other, so that none can stand for another. Prices in nano-dollars per token times 1000.
 CLAUDE = Usage(
+    cache_write_1h_tokens=400,
     input_tokens=3,
     cache_read_tokens=20_000,
     cache_write_tokens=1_500,
@@ -20,8 +21,8 @@ CLAUDE = Usage(
 )
 GPT = Usage(input_tokens=1_505, cache_read_tokens=20_000, output_tokens=701, reasoning_tokens=307)
 CASES = [
-    ("claude-opus-4-7", CLAUDE, 3 * 5_000 + 20_000 * 500 + 1_500 * 6_250 + 701 * 25_000),
-    ("claude-sonnet-4-6", CLAUDE, 3 * 3_000 + 20_000 * 300 + 1_500 * 3_750 + 701 * 15_000),
+    ("claude-opus-4-7", CLAUDE, 3 * 5_000 + 20_000 * 500 + 1_100 * 6_250 + 400 * 10_000 + 701 * 25_000),
+    ("claude-sonnet-4-6", CLAUDE, 3 * 3_000 + 20_000 * 300 + 1_100 * 3_750 + 400 * 6_000 + 701 * 15_000),
     ("gpt-5", GPT, 1_505 * 1_250 + 20_000 * 125 + 701 * 10_000),
     ("gpt-5-mini", GPT, 1_505 * 250 + 20_000 * 25 + 701 * 2_000),
     ("codex-1", GPT, 1_505 * 1_750 + 20_000 * 175 + 701 * 14_000),
