@@ -59,6 +59,10 @@ _OPERATOR_WORDS: Final = re.compile(
 )
 _TOO_LONG_WORDS: Final = re.compile(r"prompt is too long|exceed(s|ed)? (the )?context", re.IGNORECASE)
 _IMAGE_WORDS: Final = re.compile(r"\bimages?\b", re.IGNORECASE)
+_SIGNATURE_WORDS: Final = re.compile(r"invalid\W+signature\b.*\bthinking\b", re.IGNORECASE)
+_SIGNATURE: Final = (
+    "A block of thinking came back altered. Send thinking_blocks as they came, or leave them out."
+)
 
 # Upstream's messages begin with a path of our rendered request ("messages.2.content.0: ..."). Its indexes are
 # not the client's, so only the field is named, by the client's word.
@@ -132,6 +136,8 @@ def _invalid_request(message: str) -> GatewayError:
     param = _CLIENT_FIELDS.get(field[1]) if field else None
     if _IMAGE_WORDS.search(message):
         return GatewayError("invalid_image", message, param)
+    if _SIGNATURE_WORDS.search(message):
+        return GatewayError("invalid_thinking_signature", _SIGNATURE, "messages")
     return GatewayError("invalid_request", message, param)
 
 
