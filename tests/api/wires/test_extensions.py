@@ -80,10 +80,11 @@ def test_a_mark_on_a_message_is_one_on_its_last_part() -> None:
 
 
 def test_parts_tools_and_the_whole_request_may_be_marked() -> None:
-    part = text("book", cache_control={"type": "ephemeral", "ttl": "1h"})
-    body = sent(OPUS, user(part), tools=[FUNCTION | MARK], **MARK)
-    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
-    assert body["tools"][0]["cache_control"] == body["cache_control"] == EPHEMERAL
+    hour = {"type": "ephemeral", "ttl": "1h"}
+    tool = {**FUNCTION, "cache_control": hour}
+    body = sent(OPUS, user(text("book", cache_control=hour)), tools=[tool], **MARK)
+    assert body["messages"][0]["content"][0]["cache_control"] == body["tools"][0]["cache_control"] == hour
+    assert body["cache_control"] == EPHEMERAL
 
 
 def test_a_breakpoint_is_a_mark_that_lives_an_hour() -> None:
