@@ -135,6 +135,7 @@ def _check_tools(body: JsonObject) -> None:
             raise Refused(f"tools.{index}.custom.input_schema.type: Field required")
         if tool.get("strict"):
             check_strict(f"tools.{index}.custom", tool["input_schema"], needs_all=False)
+    _check_strict_sizes([tool["input_schema"] for tool in tools if tool.get("strict")])
     if len(set(names)) != len(names):
         raise Refused("tools: Tool names must be unique.")
     if sum(bool(tool.get("strict")) for tool in tools) > 20:
@@ -144,6 +145,18 @@ def _check_tools(body: JsonObject) -> None:
     kinds = {block["type"] for message in body["messages"] for block in _blocks(message)}
     if not tools and kinds & {"tool_use", "tool_result"}:
         raise Refused("Requests which have `tool_use` or `tool_result` blocks must define tools.")
+
+
+def _check_strict_sizes(schemas: list[JsonObject]) -> None:
+    properties = [
+        (name in schema.get("required", []), inner)
+        for schema in schemas
+        for name, inner in schema.get("properties", {}).items()
+    ]
+    if sum(not is_required for is_required, _ in properties) > 24:
+        raise Refused("tools: too many optional properties in strict tools. The maximum is 24.")
+    if sum("anyOf" in inner or isinstance(inner.get("type"), list) for _, inner in properties) > 16:
+        raise Refused("tools: too many properties of union types in strict tools. The maximum is 16.")
 
 
 def _check_thinking(body: JsonObject) -> None:
