@@ -112,7 +112,11 @@ def _support(server: Server) -> Filled:
         (_codes(row.name), *(_EFFECTS[row.effects[family]] for family in families), row.note)
         for row in parameters.load()
     ]
-    columns = (Column("Parameter", is_name=True), *(model.id for model in server.models), "Note")
+    columns = [
+        Column("Parameter", is_name=True),
+        *(Column(model.id) for model in server.models),
+        Column("Note"),
+    ]
     return columns, rows, "What each parameter does for each model"
 
 

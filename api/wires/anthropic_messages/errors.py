@@ -63,6 +63,10 @@ _OPERATOR_IDS: Final = re.compile(r"\b(?:org|req|wrkspc)[-_][A-Za-z0-9]{8,}|\bsk
 _REFUSED: Final = "The model's provider refused the request as invalid."
 _TOO_LONG_WORDS: Final = re.compile(r"prompt is too long|exceed(s|ed)? (the )?context", re.IGNORECASE)
 _IMAGE_WORDS: Final = re.compile(r"\bimages?\b", re.IGNORECASE)
+_SIGNATURE_WORDS: Final = re.compile(r"invalid\W+signature\b.*\bthinking\b", re.IGNORECASE)
+_SIGNATURE: Final = (
+    "A block of thinking came back altered. Send thinking_blocks as they came, or leave them out."
+)
 
 # Upstream's messages begin with a path of our rendered request ("messages.2.content.0: ..."). Its indexes are
 # not the client's, so only the field is named, by the client's word.
@@ -138,6 +142,8 @@ def _invalid_request(message: str) -> GatewayError:
         message = _REFUSED
     if _IMAGE_WORDS.search(message):
         return GatewayError("invalid_image", message, param)
+    if _SIGNATURE_WORDS.search(message):
+        return GatewayError("invalid_thinking_signature", _SIGNATURE, "messages")
     return GatewayError("invalid_request", message, param)
 
 

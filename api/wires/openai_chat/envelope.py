@@ -99,7 +99,7 @@ def pass_request(envelope: Envelope, target: Target, *, output_tokens: int | Non
         if value:
             changes[key] = hashed(value, salt)
     for key in ("messages", "tools"):
-        if key in fields and foreign.FOUND.search(memoryview(fields[key])):
+        if key in fields and foreign.may_hold(fields[key]):
             changes[key] = foreign.left_out(fields[key], key)
     if "cache_control" in fields:
         changes["cache_control"] = None

@@ -4,22 +4,25 @@ Marks for caching, and what other models want back of their reasoning. They are 
 Chat upstream would refuse a conversation that another model began. Whatever else it may not know stays.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
 from api.errors import GatewayError
 
-FOUND: Final = re.compile(rb'"(?:thinking_blocks|reasoning_items|cache_control)"')
-"""Whether there may be something at all: almost every body is spared the reading."""
-
+_WORDS: Final = (b'"thinking_blocks"', b'"reasoning_items"', b'"cache_control"')
 _MARK: Final = "cache_control"
 _CARRIERS: Final = ("thinking_blocks", "reasoning_items")
 _TOLD: Final = "reasoning_content"
 
 Record = dict[str, msgspec.Raw]
 _records = msgspec.json.Decoder(list[Record])
+
+
+def may_hold(value: msgspec.Raw) -> bool:
+    """Almost every body is spared the reading by this; a search for plain bytes is the fastest there is."""
+    content = bytes(value)
+    return any(word in content for word in _WORDS)
 
 
 def left_out(records: msgspec.Raw, param: str) -> list[Record]:
@@ -35,7 +38,7 @@ def left_out(records: msgspec.Raw, param: str) -> list[Record]:
         if carried:
             record.pop(_TOLD, None)
         content = record.get("content")
-        if content is not None and FOUND.search(memoryview(content)):
+        if content is not None and may_hold(content):
             record["content"] = _unmarked(content)
     return found
 
