@@ -26,12 +26,18 @@ tools = [
 ]
 messages = [{"role": "user", "content": "What is the weather in Oslo?"}]
 
-answer = client.chat.completions.create(model="{{model}}", messages=messages, tools=tools).choices[0].message
+answer = client.chat.completions.create(
+    model="{{model}}", messages=messages, tools=tools
+).choices[0].message
 messages.append(answer)
 
 for call in answer.tool_calls or []:
     weather = get_weather(**json.loads(call.function.arguments))
-    messages.append({"role": "tool", "tool_call_id": call.id, "content": json.dumps(weather)})
+    messages.append(
+        {"role": "tool", "tool_call_id": call.id, "content": json.dumps(weather)}
+    )
 
-final = client.chat.completions.create(model="{{model}}", messages=messages, tools=tools)
+final = client.chat.completions.create(
+    model="{{model}}", messages=messages, tools=tools
+)
 print(final.choices[0].message.content)
