@@ -4,12 +4,14 @@ BIN := .venv/bin
 RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint lock
+CLIENTS := .venv-clients/.ready
+.PHONY: help run demo test clients lint lock
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
 	@echo "make demo    start it with a sandbox upstream, two accounts and 30 days of usage"
 	@echo "make test    run all tests; ARGS='tests/api -k stream' runs some"
+	@echo "make clients run everybody's client libraries against a server (make test runs the official ones)"
 	@echo "make lint    ruff check, ruff format --check, mypy"
 	@echo "make lock    write the hash-locked requirements anew (needs uv)"
 
@@ -26,6 +28,10 @@ test: $(DEV)
 	@sh .ci/packages.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
+clients: $(DEV) $(CLIENTS)
+	@sh .ci/packages.sh
+	@$(BIN)/python -m pytest tests/clients tests/api/test_openai_sdk.py -m "clients or not clients" $(ARGS)
+
 lint: $(DEV)
 	@status=0; \
 	for tool in "ruff check ." "ruff format --check ." mypy; do \
@@ -38,10 +44,16 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 lock:
 	@uv --version >/dev/null 2>&1 || { echo "starscoo: make lock needs uv" >&2; exit 1; }
 	$(LOCK) -o requirements.lock
-	$(LOCK) --extra dev -o requirements-dev.lock
+	$(LOCK) --extra prices --extra dev -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" tests/clients/requirements.in -o tests/clients/requirements.lock
 
 $(RUN): requirements.lock pyproject.toml
 	@sh .ci/venv.sh requirements.lock
+	@touch $@
+
+$(CLIENTS): tests/clients/requirements.lock tests/clients/package-lock.json | $(DEV)
+	@sh .ci/clients.sh
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml

@@ -20,7 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 EXPOSED: Final = (
     b"x-request-id, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
-    b"retry-after, x-should-retry, x-starscoo-dropped"
+    b"retry-after, retry-after-ms, x-should-retry, x-starscoo-dropped"
 )
 COMMON: Final[Headers] = [
     (b"access-control-allow-origin", b"*"),
@@ -86,6 +86,8 @@ def _retry_headers(error: GatewayError) -> Headers:
     rows: Headers = []
     if error.retry_after is not None:
         rows.append((b"retry-after", b"%d" % error.retry_after))
+    if error.retry_after_ms is not None:
+        rows.append((b"retry-after-ms", b"%d" % error.retry_after_ms))
     # SDKs retry 408, 409, 429 and 5xx by themselves unless they are told.
     if error.status in (408, 409, 429) or error.status >= 500:
         rows.append((b"x-should-retry", b"true" if error.is_retryable else b"false"))

@@ -20,6 +20,7 @@ Kind = Literal[
     "unsupported_parameter",
     "unsupported_value",
     "invalid_image",
+    "invalid_thinking_signature",
     "context_length_exceeded",
     "content_policy_violation",
     "model_not_found",
@@ -53,6 +54,7 @@ KINDS: Final[dict[Kind, tuple[int, str, bool]]] = {
     "unsupported_parameter": (400, _REQUEST, False),
     "unsupported_value": (400, _REQUEST, False),
     "invalid_image": (400, _REQUEST, False),
+    "invalid_thinking_signature": (400, _REQUEST, False),
     "context_length_exceeded": (400, _REQUEST, False),
     "content_policy_violation": (400, _REQUEST, False),
     "model_not_found": (404, _REQUEST, False),
@@ -87,8 +89,9 @@ class GatewayError(Exception):
     """A refusal or failure that the client is told about.
 
     `message` says what happened, why, and what to do; it never holds upstream organisation facts or secrets.
-    `param` is the exact path of the offending field. `retry_after` is in whole seconds. `retryable` overrides
-    the kind's own answer (a cap that is only held by running requests is worth another try).
+    `param` is the exact path of the offending field. `retry_after` is in whole seconds, `retry_after_ms` is the
+    same to the millisecond. `retryable` overrides the kind's own answer (a cap that is only held by running
+    requests is worth another try). `for_operator` is what an upstream said of the operator's account: for him alone.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class GatewayError(Exception):
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.retry_after_ms: int | None = None
         self.status, self.type, default = KINDS[kind]
         self.is_retryable = default if retryable is None else retryable
         self.blocked = blocked
+        self.for_operator = ""

@@ -16,26 +16,25 @@ from typing import Final, Literal
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api import wires
+from api import failures, wires
 from api.admission import Admission
 from api.client import Headers, internal_error, new_id, plain_error, start
 from api.errors import GatewayError
 from api.metering import Ledger, LedgerAway, cost
+from api.outlet import Outlet
 from api.providers.base import Provider, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
-from api.types import Envelope, StopReason, Target, WireName
-from api.wires import BadReply
+from api.types import Envelope, Reply, StopReason, Target, WireName
+from api.wires import BadReply, Reader
+from api.wires.custom_calls import RestoringReader, restored
 from models.keys import Principal
 from models.live import Lease
+from models.notices import Notices
 from models.usage import FinalRow, OpenRow, Usage
 
 log = logging.getLogger("starscoo.gateway")
 
 Outcome = Literal["ok", "error", "cut", "client_abort"]
-
-SILENCE_SECONDS: Final = 15
-LONGEST_RETRY_SECONDS: Final = 120
-KEEP_ALIVE: Final = b": keep-alive\n\n"
 
 
 @dataclass(slots=True)
@@ -61,6 +60,15 @@ class Call:
     lease: Lease
     upstream: UpstreamCall
     headers: Headers
+    custom_tools: frozenset[str] = frozenset()
+
+    def reader(self) -> Reader:
+        """For the stream of a target on another wire."""
+        return RestoringReader(wires.upstream(self.target.wire).reader(), self.custom_tools)
+
+    def parse_reply(self, body: bytes) -> Reply:
+        """The same for a plain answer. Raises BadReply."""
+        return restored(wires.upstream(self.target.wire).parse_reply(body), self.custom_tools)
 
     @property
     def is_same_wire(self) -> bool:
@@ -76,12 +84,14 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an exchange works with. `running` holds the tasks of all exchanges under way, which a stopping server
-    waits for."""
+    waits for. `silence_seconds` is how long a stream may be quiet."""
 
     providers: Mapping[str, Provider]
     admission: Admission
     ledger: Ledger
     clock: Callable[[], float]
+    notices: Notices
+    silence_seconds: float
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -93,9 +103,9 @@ class Exchange(Response):
         self._call = call
         self._relay: Relay | None = None
         self._reply: UpstreamReply | None = None
+        self._outlet: Outlet | None = None
         self._started_ms = int(parts.clock() * 1000)
         self._first_token_ms: int | None = None
-        self._has_headers = False
         self._is_settled = False
         self._may_leave = True
         self._is_running = False
@@ -138,32 +148,47 @@ class Exchange(Response):
                 task.uncancel()
             await self._settle_rest("client_abort", 499, "client_abort")
         except GatewayError as error:
+            if error.kind == "upstream_unavailable":
+                self._alarm(error)
             await self._fail(send, error)
         except UpstreamFailure as failure:
             log.warning("%s: %s failed: %s", self._call.work.id, self._call.target.provider, failure)
-            await self._fail(send, upstream_failed(failure))
+            await self._fail(send, failures.broken(failure))
         except BadReply as failure:
             log.warning(
                 "%s: %s answered nonsense: %s", self._call.work.id, self._call.target.provider, failure
             )
-            await self._fail(send, upstream_failed(UpstreamFailure("upstream_error", str(failure))))
+            await self._fail(send, failures.broken(UpstreamFailure("upstream_error", str(failure))))
         except Exception:  # a bug must still be answered and settled
             log.exception("%s: the gateway failed", self._call.work.id)
             await self._fail(send, internal_error(self._call.work.id))
         finally:
+            if self._outlet is not None:
+                self._outlet.close()
             if self._reply is not None:
                 self._reply.close()
 
+    def _alarm(self, error: GatewayError) -> None:
+        """The upstream refuses the operator's own account: only he can do something about it."""
+        work, target = self._call.work, self._call.target
+        words = error.for_operator or "an error event inside a stream"
+        log.critical("%s: %s refuses this server's own account: %s", work.id, target.provider, words)
+        text = f"{target.provider} refuses this server's own account for {target.upstream_model}. {words}"
+        self._parts.notices.note(target.model.id, text, now=int(self._parts.clock()))
+
     async def _send_and_relay(self, send: Send) -> None:
         call = self._call
-        provider = self._parts.providers[call.target.provider]
-        self._reply = reply = await provider.send(call.upstream)
-        if reply.status != 200:
-            raise with_retry_after(
-                wires.upstream(call.target.wire).parse_error(reply.status, await reply.read()), reply
-            )
         if call.envelope.is_stream:
-            await self._stream(reply, send)
+            self._outlet = Outlet(
+                send, call.headers, self._entered, silence_seconds=self._parts.silence_seconds
+            )
+        self._reply = reply = await self._parts.providers[call.target.provider].send(call.upstream)
+        if reply.status != 200:
+            raise failures.answered(
+                call.target.wire, reply.status, reply.headers, await reply.read(), now=self._parts.clock()
+            )
+        if self._outlet is not None:
+            await self._stream(reply, self._outlet)
         elif call.upstream.is_stream:
             await self._plain_from_stream(reply, send)
         else:
@@ -176,7 +201,7 @@ class Exchange(Response):
         if call.is_same_wire:
             body, usage, stop = front.pass_reply(body, rename=call.rename)
         else:
-            parsed = wires.upstream(call.target.wire).parse_reply(body)
+            parsed = call.parse_reply(body)
             usage, stop = parsed.usage, parsed.stop
             body = front.render_reply(
                 parsed, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
@@ -186,7 +211,7 @@ class Exchange(Response):
     async def _plain_from_stream(self, reply: UpstreamReply, send: Send) -> None:
         call = self._call
         collector = Collector()
-        self._relay = relay = Translated(wires.upstream(call.target.wire).reader(), collector)
+        self._relay = relay = Translated(call.reader(), collector)
         while chunk := await reply.next_chunk():
             relay.feed(chunk)
             if relay.error is not None:
@@ -212,13 +237,15 @@ class Exchange(Response):
         await send(start(200, b"application/json", self._call.headers, len(body)))
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, reply: UpstreamReply, send: Send) -> None:
+    async def _stream(self, reply: UpstreamReply, outlet: Outlet) -> None:
         self._relay = relay = self._make_relay()
         while not relay.is_finished:
-            chunk = await self._next_chunk(reply, send)
+            chunk = await reply.next_chunk()
             out = relay.feed(chunk) if chunk else relay.close()
             if out:
-                await self._write(send, out)
+                await outlet.write(out)
+                if self._first_token_ms is None:
+                    self._first_token_ms = int(self._parts.clock() * 1000) - self._started_ms
             if relay.error is not None:
                 raise relay.error
             if not chunk and not relay.is_finished:
@@ -228,9 +255,7 @@ class Exchange(Response):
             await self._settle_rest("ok", 200, None)
         else:
             await self._settle("ok", 200, relay.usage, stop=relay.stop)
-        if not self._has_headers:
-            await self._write(send, b"")
-        await send({"type": "http.response.body", "body": relay.end()})
+        await outlet.end(relay.end())
 
     def _make_relay(self) -> Relay:
         call = self._call
@@ -244,30 +269,16 @@ class Exchange(Response):
             model=call.envelope.model,
             wants_usage=call.envelope.wants_usage,
         )
-        return Translated(wires.upstream(call.target.wire).reader(), writer)
+        return Translated(call.reader(), writer)
 
-    async def _next_chunk(self, reply: UpstreamReply, send: Send) -> bytes:
-        while True:
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):
-                    return await reply.next_chunk()
-            except TimeoutError:
-                await self._write(send, KEEP_ALIVE)
-
-    async def _write(self, send: Send, body: bytes) -> None:
-        if not self._has_headers:
-            await _written(self._opened)
-            self._has_headers = True
-            await send(start(200, b"text/event-stream", self._call.headers))
-        if self._first_token_ms is None and body is not KEEP_ALIVE:
-            self._first_token_ms = int(self._parts.clock() * 1000) - self._started_ms
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+    async def _entered(self) -> None:
+        await _written(self._opened)
 
     async def _fail(self, send: Send, error: GatewayError) -> None:
         """Settle, then tell: as a status while nothing was sent, else as an event, and never as a finished
         answer."""
         self._may_leave = False
-        has_begun = self._has_headers
+        has_begun = self._outlet is not None and await self._hushed(self._outlet)
         if not self._is_settled:
             has_output = has_begun or (self._relay is not None and self._relay.output_chars > 0)
             await self._settle_rest("cut" if has_output else "error", error.status, error.kind)
@@ -278,6 +289,15 @@ class Exchange(Response):
         answer = plain_error(self._call.work.front, error, self._call.headers)
         await send({"type": "http.response.start", "status": error.status, "headers": answer.raw_headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    @staticmethod
+    async def _hushed(outlet: Outlet) -> bool:
+        """Whether the client has seen headers, which no comment line can change any more."""
+        try:
+            await outlet.hush()
+        except GatewayError:
+            pass  # the ledger is away: the failure at hand is told instead
+        return outlet.has_begun
 
     async def _settle_rest(self, outcome: Outcome, status: int, code: str | None) -> None:
         """Settle without a final report: nothing for an upstream that never began, else an estimate,
@@ -332,6 +352,8 @@ class Exchange(Response):
             )
         )
         await _written(receipt)
+        if outcome == "ok" and self._parts.notices:
+            self._parts.notices.clear(call.target.model.id)
 
 
 async def _written(receipt: asyncio.Future[None]) -> None:
@@ -345,25 +367,3 @@ async def _written(receipt: asyncio.Future[None]) -> None:
 _AWAY: Final = (
     "The answer could not be entered in the ledger, so it is not delivered. Try again in a few seconds."
 )
-
-_FAILED: Final = {
-    "upstream_timeout": "The model's provider did not answer in time. Try again.",
-    "upstream_error": "The model's provider failed to answer. Try again.",
-    "upstream_disconnected": "The model's provider broke off its answer. Try again.",
-    "upstream_unavailable": "The model's provider cannot be reached by this server. Ask its operator.",
-}
-
-
-def upstream_failed(failure: UpstreamFailure) -> GatewayError:
-    """What the client is told when no answer came or it broke off; the details stay in the log."""
-    return GatewayError(failure.kind, _FAILED.get(failure.kind, _FAILED["upstream_error"]))
-
-
-def with_retry_after(error: GatewayError, reply: UpstreamReply) -> GatewayError:
-    """The upstream's own Retry-After, at most two minutes, on errors that are worth another try."""
-    asked = reply.headers.get("Retry-After", "")
-    if error.is_retryable and asked.isascii() and asked.isdigit():
-        error.retry_after = min(int(asked), LONGEST_RETRY_SECONDS)
-    elif error.kind == "upstream_overloaded" and error.retry_after is None:
-        error.retry_after = 5
-    return error

@@ -7,6 +7,7 @@ refuses.
 
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -19,16 +20,23 @@ from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
 from api.exchange import Call, Exchange, Parts, Work
 from api.metering import Ledger
+from api.outlet import SILENCE_SECONDS
 from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
 from api.types import Envelope, Target, WireName
+from api.wires import custom_calls, dropping
 from models import refusals
 from models.keys import Principal
 from models.live import Lease
+from models.notices import Notices
 
 STREAM_UPSTREAM_ABOVE_TOKENS: Final = 21_333
 """A plain Messages call with a larger bound is streamed upstream: unstreamed ones run into 10-minute
 limits."""
+UNSUPPORTED_HEADER: Final = "x-starscoo-unsupported"
+"""`drop` asks to leave out what the model does not support; otherwise it is refused."""
+DROPPED_HEADER: Final = b"x-starscoo-dropped"
+NONE: Final = frozenset[str]()
 REFUSED_STATUSES: Final = frozenset({400, 403, 404, 429})
 
 
@@ -45,11 +53,13 @@ class Pipeline:
         ledger: Ledger,
         clock: Callable[[], float],
         max_body: int,
+        notices: Notices,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.authenticator = authenticator
         self.admission = admission
         self.router = router
-        self.parts = Parts(providers, admission, ledger, clock)
+        self.parts = Parts(providers, admission, ledger, clock, notices, silence_seconds)
         self._max_body = max_body
         self.is_draining = False
 
@@ -69,7 +79,8 @@ class Pipeline:
             target = self.router.route(work.model, front)[0]
             lease = await self._reserve(work, target, request)
             try:
-                return Exchange(self.parts, self._translate(work, target, lease))
+                may_drop = request.headers.get(UNSUPPORTED_HEADER, "").strip().lower() == "drop"
+                return Exchange(self.parts, self._translate(work, target, lease, may_drop=may_drop))
             except BaseException:
                 await self.admission.release(lease)
                 raise
@@ -90,33 +101,33 @@ class Pipeline:
                 "service_unavailable", "This key is being changed right now. Try again.", retry_after=1
             ) from error
 
-    def _translate(self, work: Work, target: Target, lease: Lease) -> Call:
+    def _translate(self, work: Work, target: Target, lease: Lease, *, may_drop: bool) -> Call:
         assert work.principal is not None
         assert work.envelope is not None
         envelope = work.envelope
         front = wires.front(work.front)
         is_stream = envelope.is_stream or needs_stream(target, lease, envelope)
-        if target.wire == work.front:
-            body = front.pass_request(
-                envelope, target, output_tokens=lease.output_tokens, salt=str(work.principal.account_id)
-            )
-        else:
-            canonical = msgspec.structs.replace(front.parse_request(envelope), is_stream=is_stream)
+        salt = str(work.principal.account_id)
+
+        def translate(asked: Envelope) -> tuple[bytes, frozenset[str]]:
+            if target.wire == work.front:
+                return front.pass_request(asked, target, output_tokens=lease.output_tokens, salt=salt), NONE
+            canonical = msgspec.structs.replace(front.parse_request(asked, salt=salt), is_stream=is_stream)
             body = wires.upstream(target.wire).render_request(
-                canonical, target, output_tokens=lease.output_tokens, end_user=None
+                canonical, target, output_tokens=lease.output_tokens
             )
-        return Call(
-            work,
-            work.principal,
-            envelope,
-            target,
-            lease,
-            UpstreamCall(target.wire, body, is_stream),
-            [
-                (b"x-request-id", work.id.encode()),
-                *self.admission.headers(lease.requests, lease.tokens),
-            ],
-        )
+            return body, custom_calls.names(canonical)
+
+        (body, custom), dropped = dropping.translated(envelope, translate, may_drop=may_drop)
+        headers: Headers = [
+            (b"x-request-id", work.id.encode()),
+            *self.admission.headers(lease.requests, lease.tokens),
+        ]
+        if dropped:
+            # Names are the client's own words: what could end the header is escaped.
+            headers.append((DROPPED_HEADER, ", ".join(quote(path, safe="[]") for path in dropped).encode()))
+        upstream = UpstreamCall(target.wire, body, is_stream)
+        return Call(work, work.principal, envelope, target, lease, upstream, headers, custom)
 
     async def show(self, request: Request, draw: Callable[[], object]) -> Response:
         """A free answer to a known key: no slot is taken, the limits stand in its headers."""

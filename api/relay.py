@@ -22,9 +22,9 @@ from api.types import (
     PartStarted,
     Reasoning,
     ReasoningDelta,
+    ReasoningSealed,
     Refusal,
     Reply,
-    SignatureDelta,
     StopReason,
     Text,
     TextDelta,
@@ -160,15 +160,21 @@ class _Growing:
 
     start: PartStarted
     text: list[str]
-    signature: str | None = None
+    sealed: Reasoning | None = None
 
     def part(self) -> Part:
         text = "".join(self.text)
         match self.start.kind:
             case "tool_call":
-                return ToolCall(id=self.start.id or "", name=self.start.name or "", arguments=text or "{}")
+                is_custom = self.start.is_custom
+                return ToolCall(
+                    id=self.start.id or "",
+                    name=self.start.name or "",
+                    arguments=text or ("" if is_custom else "{}"),
+                    is_custom=is_custom,
+                )
             case "reasoning":
-                return Reasoning(text=text, signature=self.signature)
+                return self.sealed or Reasoning(text=text)
             case "refusal":
                 return Refusal(text=text)
             case _:
@@ -193,8 +199,8 @@ class Collector:
                 | ArgumentsDelta(index=index, fragment=text)
             ):
                 self._parts[index].text.append(text)
-            case SignatureDelta(index=index, signature=signature):
-                self._parts[index].signature = signature
+            case ReasoningSealed(index=index, reasoning=reasoning):
+                self._parts[index].sealed = reasoning
             case Finished():
                 self._finished = event
             case _:

@@ -25,8 +25,16 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 # --- what a message holds -------------------------------------------------------------------------------
 
 
+class CacheMark(Struct, frozen=True):
+    """What stands up to here is to be cached. `5m` and `1h` are lifetimes, `30m` and `12h` least lifetimes; None
+    leaves it to the vendor. A vendor who caches by himself needs no marks."""
+
+    ttl: Literal["5m", "30m", "1h", "12h"] | None = None
+
+
 class Text(Struct, frozen=True, tag="text"):
     text: str
+    cache: CacheMark | None = None
 
 
 class Image(Struct, frozen=True, tag="image"):
@@ -37,21 +45,26 @@ class Image(Struct, frozen=True, tag="image"):
     media_type: str | None = None
     content: str | None = None
     detail: str | None = None
+    cache: CacheMark | None = None
 
 
 class Document(Struct, frozen=True, tag="document"):
+    """`content` is base64, of whatever type."""
+
     media_type: str
     content: str
     title: str | None = None
+    cache: CacheMark | None = None
 
 
 class Reasoning(Struct, frozen=True, tag="reasoning"):
-    """A model's thinking. `signature` is the vendor's opaque proof and travels untouched; `vendor` issued
-    it."""
+    """A model's thinking, `text` as people read it. What a vendor wants back travels untouched: his opaque
+    `signature`, what he hid as `redacted`, the `pieces` that he gave instead of one text. `vendor` issued it."""
 
     text: str = ""
     signature: str | None = None
     redacted: str | None = None
+    pieces: tuple[str, ...] = ()
     vendor: str = ""
 
 
@@ -60,15 +73,20 @@ class Refusal(Struct, frozen=True, tag="refusal"):
 
 
 class ToolCall(Struct, frozen=True, tag="tool_call"):
+    """A custom tool takes plain text: its `arguments` are that text, not JSON."""
+
     id: str
     name: str
     arguments: str
+    is_custom: bool = False
+    cache: CacheMark | None = None
 
 
 class ToolResult(Struct, frozen=True, tag="tool_result"):
     call_id: str
     parts: tuple[Text | Image | Document, ...] = ()
     is_error: bool = False
+    cache: CacheMark | None = None
 
 
 Part = Text | Image | Document | Reasoning | Refusal | ToolCall | ToolResult
@@ -89,25 +107,54 @@ class Message(Struct, frozen=True):
 # --- a request ------------------------------------------------------------------------------------------
 
 
+class Grammar(Struct, frozen=True):
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
 class Tool(Struct, frozen=True):
+    """A custom tool takes plain text instead of arguments; `grammar` says which texts."""
+
     name: str
     description: str | None = None
     parameters: Mapping[str, object] | None = None
     is_strict: bool = False
+    is_custom: bool = False
+    grammar: Grammar | None = None
+    cache: CacheMark | None = None
 
 
 class ToolChoice(Struct, frozen=True):
-    """`named` carries `name`; `none`, `auto` and `required` do not."""
+    """`named` carries `name`. `allowed` narrows `auto` and `required` to some of the tools."""
 
     mode: Literal["none", "auto", "required", "named"]
     name: str | None = None
+    allowed: tuple[str, ...] = ()
+
+
+class OutputFormat(Struct, frozen=True):
+    """The answer is one JSON object, or the JSON that `schema` describes. `is_strict` None: not said."""
+
+    name: str = ""
+    description: str | None = None
+    schema: Mapping[str, object] | None = None
+    is_strict: bool | None = None
+
+
+class Thinking(Struct, frozen=True):
+    """How to think, in the words of the one vendor who has them; others are asked by `effort`."""
+
+    mode: Literal["adaptive", "enabled", "disabled", "between_tools"]
+    budget_tokens: int | None = None
+    display: Literal["summarized", "omitted"] | None = None
 
 
 class Request(Struct, frozen=True):
     """One generation in canonical form. `None` means: the client did not say, the target's default holds.
 
     `max_output_tokens` is the client's own bound (`max_output_param` is what he called it). What a target
-    cannot express it refuses by the client's parameter name in `render_request`.
+    cannot express it refuses by the client's parameter name in `render_request`. `end_user` and `cache_key` are
+    hashes that hold the customer's salt, never what the client sent.
     """
 
     model: str
@@ -122,7 +169,13 @@ class Request(Struct, frozen=True):
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     effort: Effort | None = None
+    thinking: Thinking | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
+    output_format: OutputFormat | None = None
+    end_user: str | None = None
+    cache: CacheMark | None = None
+    cache_key: str | None = None
+    cache_retention: Literal["in_memory", "24h"] | None = None
 
 
 class Envelope(Struct, frozen=True):
@@ -176,6 +229,7 @@ class PartStarted(Struct, frozen=True, tag="part_started"):
     kind: Literal["text", "tool_call", "reasoning", "refusal"]
     id: str | None = None
     name: str | None = None
+    is_custom: bool = False
 
 
 class TextDelta(Struct, frozen=True, tag="text_delta"):
@@ -186,6 +240,8 @@ class TextDelta(Struct, frozen=True, tag="text_delta"):
 
 
 class ArgumentsDelta(Struct, frozen=True, tag="arguments_delta"):
+    """More of a call's JSON, or of a custom call's text."""
+
     index: int
     fragment: str
 
@@ -195,11 +251,11 @@ class ReasoningDelta(Struct, frozen=True, tag="reasoning_delta"):
     text: str
 
 
-class SignatureDelta(Struct, frozen=True, tag="signature_delta"):
-    """Replaces what was there; signatures are never appended to."""
+class ReasoningSealed(Struct, frozen=True, tag="reasoning_sealed"):
+    """The whole of a reasoning part, as its vendor wants it back; it replaces what was gathered of it."""
 
     index: int
-    signature: str
+    reasoning: Reasoning
 
 
 class PartEnded(Struct, frozen=True, tag="part_ended"):
@@ -230,7 +286,7 @@ Event = (
     | TextDelta
     | ArgumentsDelta
     | ReasoningDelta
-    | SignatureDelta
+    | ReasoningSealed
     | PartEnded
     | Heartbeat
     | Finished

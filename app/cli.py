@@ -35,9 +35,11 @@ commands = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 admin = typer.Typer(no_args_is_help=True, help="Say who is an admin.")
 users = typer.Typer(no_args_is_help=True, help="Help people with their accounts.")
+catalog = typer.Typer(no_args_is_help=True, help="Look after the models and their prices.")
 commands.add_typer(keys, name="keys")
 commands.add_typer(admin, name="admin")
 commands.add_typer(users, name="users")
+commands.add_typer(catalog, name="catalog")
 
 Email = Annotated[str, typer.Option("--email", help="The account's email address.")]
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
@@ -177,6 +179,42 @@ def reset_link(email: EmailArgument, is_json: Json = False) -> None:
         [link, "It works once, for an hour."],
         is_json,
     )
+
+
+@catalog.command("prices")
+def catalog_prices(
+    is_write: Annotated[bool, typer.Option("--write", help="Bring the file up to date.")] = False,
+    is_json: Json = False,
+) -> None:
+    """Show where the catalog's prices differ from those of the installed genai-prices. Nothing is fetched."""
+    from app import catalog_prices as prices
+    from models import catalog as file
+
+    path = _settings().catalog or file.default_path()
+    now = _now()
+    found = prices.compare(file.load(path), now=now)
+    if is_write and found.differences:
+        prices.write(path, found, now=now)
+    rows = [("model", "price", "here", "there")]
+    rows += [
+        (one.upstream_id, one.key, prices.dollars(one.here), prices.dollars(one.there))
+        for one in found.differences
+    ]
+    lines = list(_columns(rows)) if found.differences else [f"All prices are those of {found.source}."]
+    lines += [f"{name} is not known to {found.source}." for name in found.unknown]
+    lines += (
+        [f"Written to {path}. Restart the server to bill by it."] if is_write and found.differences else []
+    )
+    answer = {
+        "differences": [
+            {"model": one.upstream_id, "price": one.key, "here": str(one.here), "there": str(one.there)}
+            for one in found.differences
+        ],
+        "unknown": found.unknown,
+        "source": found.source,
+        "is_written": is_write and bool(found.differences),
+    }
+    _print(answer, lines, is_json)
 
 
 def _issue(

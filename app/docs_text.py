@@ -60,6 +60,13 @@ ERRORS: Final = (
     ),
     ErrorLine(
         400,
+        "invalid_thinking_signature",
+        "The model's own thinking came back altered.",
+        False,
+        "Send thinking_blocks back as they came, or leave them out.",
+    ),
+    ErrorLine(
+        400,
         "context_length_exceeded",
         "The messages are longer than the model's context.",
         False,

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +26,7 @@ from api.auth import Authenticator
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import Access, create_providers
+from api.providers import VENDORS, Access, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
@@ -34,11 +34,13 @@ from app import pages
 from app.arrivals import Arrivals
 from app.services import Arrival, Services
 from app.serving import DRAIN_SECONDS, PublicServer, loopback_server, public_config
-from app.settings import Settings
+from app.settings import Settings, key_named
 from models import catalog, counts, epochs, limits, usage
+from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
+from models.notices import Notices
 
 log = logging.getLogger("starscoo")
 
@@ -67,13 +69,16 @@ class Starscoo:
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
-        access = access_of(settings) if self._sandbox is None else sandbox_access(self._sandbox[1])
-        providers = create_providers(self._transport, access)
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
+        access = access_of(settings, models.providers)
+        if self._sandbox is not None:
+            access = sandbox_access(self._sandbox[1], access)
+        providers = create_providers(self._transport, access)
         arrived: Event[list[Arrival]] = Event()
         self._arrivals = Arrivals(arrived)
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         router = Router(models, providers)
+        notices = Notices()
         self.pipeline = Pipeline(
             authenticator=Authenticator(self.database, self.live, clock),
             admission=Admission(self.live),
@@ -82,6 +87,7 @@ class Starscoo:
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
+            notices=notices,
         )
         self.services = Services(
             database=self.database,
@@ -89,6 +95,7 @@ class Starscoo:
             catalog=models,
             clock=clock,
             arrivals=arrived,
+            notices=notices,
             is_available=router.is_available,
             public_url=settings.public_url,
             is_signup_open=settings.signup == "open",
@@ -225,19 +232,34 @@ async def _alive(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def access_of(settings: Settings) -> dict[str, Access]:
-    """Where the vendors are and what opens them."""
+def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:
+    """Where the vendors are and what opens them, with the operator's own providers out of the catalog. Raises
+    `BadCatalog`."""
     openai, anthropic = settings.openai_api_key, settings.anthropic_api_key
-    return {
+    access = {
         "openai": Access(settings.openai_base_url, openai.get_secret_value() if openai else None),
         "anthropic": Access(settings.anthropic_base_url, anthropic.get_secret_value() if anthropic else None),
     }
+    for name, entry in own.items():
+        if name in access or entry.kind not in VENDORS:
+            raise catalog.BadCatalog(
+                f"The catalog's provider {name!r} is wrong: its name must be its own, and its kind one of "
+                f"{', '.join(VENDORS)}."
+            )
+        key = key_named(entry.key_variable) if entry.key_variable else None
+        access[name] = Access(entry.base_url, key, entry.kind, needs_key=entry.key_variable is not None)
+    return access
 
 
-def sandbox_access(bound: socket.socket) -> dict[str, Access]:
+def sandbox_access(bound: socket.socket, access: Mapping[str, Access]) -> dict[str, Access]:
     """All vendors are the sandbox on its loopback port."""
     address = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    return {"openai": Access(f"{address}/v1", "sandbox"), "anthropic": Access(address, "sandbox")}
+    return {
+        name: Access(
+            address if (entry.vendor or name) == "anthropic" else f"{address}/v1", "sandbox", entry.vendor
+        )
+        for name, entry in access.items()
+    }
 
 
 def serve(

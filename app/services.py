@@ -8,6 +8,7 @@ from nicegui import Event
 from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
+from models.notices import Notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Services:
     catalog: Catalog
     clock: Callable[[], float]
     arrivals: Event[list[Arrival]]
+    notices: Notices
     is_available: Callable[[str], bool]
     public_url: str | None
     is_signup_open: bool

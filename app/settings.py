@@ -6,6 +6,7 @@ value stops the start with one line that names the variable; what may hold a sec
 """
 
 import ipaddress
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -247,6 +249,16 @@ def load() -> Settings:
         _stop(_problem(error))
     except UnicodeDecodeError:
         _stop(".env is not UTF-8 text. Save it as UTF-8.")
+
+
+def key_named(variable: str) -> str | None:
+    """The key of a provider of the operator's own, whose catalog entry names this variable of the environment or
+    of `.env`; None where it is absent or empty."""
+    found = os.environ.get(variable) or dotenv_values(".env", encoding="utf-8").get(variable) or ""
+    try:
+        return _credential(SecretStr(found)).get_secret_value() or None
+    except ValueError as error:
+        _stop(f"{variable} has a wrong value: {error}.")
 
 
 @dataclass(frozen=True, slots=True)

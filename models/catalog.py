@@ -5,9 +5,10 @@ nano-dollars per million tokens; in the file they stand in dollars per million t
 A target without a price blocks its model: nothing is ever billed at 0 by accident.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,8 @@ Sampling = Literal["fixed", "temperature_or_top_p"]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Nano-dollars per million tokens, by class. `source` and `read_on` say where the figures come from."""
+    """Nano-dollars per million tokens, by class. `source` and `read_on` say where the figures come from. What is
+    written to a cache for an hour may cost more; None where it does not."""
 
     input_nusd: int
     cache_read_nusd: int
@@ -30,6 +32,7 @@ class Price:
     source: str = ""
     read_on: str = ""
     is_assumed: bool = False
+    cache_write_1h_nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class TargetEntry:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model on offer. `context_tokens` is what the product's documentation states; it is not enforced."""
+    """One model on offer. `context_tokens` is what the product's documentation states; it is not enforced.
+    `has_thinking_budgets`: thinking may be asked for by a number of tokens."""
 
     id: str
     owned_by: str
@@ -57,13 +61,26 @@ class Model:
     created: int = 0
     retires: str | None = None
     description: str = ""
+    has_thinking_budgets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEntry:
+    """A server beside the vendors that come with the release. `kind` is the API that it speaks; `key_variable`
+    names the environment variable that holds its key, None where it needs none."""
+
+    name: str
+    kind: str
+    base_url: str
+    key_variable: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All models by id, in the order of the file."""
+    """All models by id, and the operator's own providers by name, in the order of the file."""
 
     models: dict[str, Model]
+    providers: dict[str, ProviderEntry] = field(default_factory=dict)
 
 
 class BadCatalog(Refused):
@@ -89,6 +106,7 @@ def load(path: Path) -> Catalog:
         raise BadCatalog(f"The catalog {path} is wrong: {wrong}.") from wrong
 
 
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NUSD_PER_USD: Final = 10**9
 _Value = TypeVar("_Value")
 
@@ -143,8 +161,10 @@ class _Table:
             raise _Wrong(f"{key!r} of {self.place} must be a date like 2026-12-11, not {value!r}")
         return value
 
-    def take_tables(self, key: str, place: str) -> list["_Table"]:
+    def take_tables(self, key: str, place: str, *, is_optional: bool = False) -> list["_Table"]:
         values = self._values.pop(key, None)
+        if values is None and is_optional:
+            return []
         if not values or not isinstance(values, list) or not all(isinstance(v, dict) for v in values):
             raise _Wrong(f"{self.place} must have one [[{key}]] at least")
         return [_Table(value, f"{place} {number}") for number, value in enumerate(values, 1)]
@@ -170,8 +190,30 @@ def _catalog(table: _Table) -> Catalog:
         if model.id in models:
             raise _Wrong(f"{model.id!r} stands there twice")
         models[model.id] = model
+    providers: dict[str, ProviderEntry] = {}
+    for entry in table.take_tables("providers", "provider", is_optional=True):
+        provider = _provider(entry)
+        if provider.name in providers:
+            raise _Wrong(f"the provider {provider.name!r} stands there twice")
+        providers[provider.name] = provider
     table.finish()
-    return Catalog(models)
+    return Catalog(models, providers)
+
+
+def _provider(table: _Table) -> ProviderEntry:
+    name = table.take("name", str)
+    table.place = f"provider {name!r}"
+    base_url, key_variable = table.take("base_url", str), table.take("key_variable", str, "")
+    if not base_url.startswith(("http://", "https://")):
+        raise _Wrong(f"'base_url' of {table.place} must be a web address, not {base_url!r}")
+    if key_variable and not _VARIABLE.fullmatch(key_variable):
+        # The value is not repeated: it may be the key itself.
+        raise _Wrong(
+            f"'key_variable' of {table.place} must be the name of an environment variable, not a key"
+        )
+    provider = ProviderEntry(name, table.take("kind", str), base_url, key_variable or None)
+    table.finish()
+    return provider
 
 
 def _model(table: _Table) -> Model:
@@ -193,6 +235,7 @@ def _model(table: _Table) -> Model:
         created=0 if created is None else int(datetime.combine(created, time(), UTC).timestamp()),
         retires=None if retires is None else retires.isoformat(),
         description=table.take("description", str, ""),
+        has_thinking_budgets=table.take("has_thinking_budgets", bool, False),
     )
     table.finish()
     if model.default_output_tokens > model.max_output_tokens:
@@ -219,14 +262,17 @@ def _price(table: _Table | None) -> Price | None:
         return None
     input_nusd = table.take_dollars("input")
     read_on = table.take_day("read_on")
+    cache_write_nusd = table.take_dollars("cache_write", input_nusd)
+    cache_write_1h_nusd = table.take_dollars("cache_write_1h", cache_write_nusd)
     price = Price(
         input_nusd=input_nusd,
         cache_read_nusd=table.take_dollars("cache_read", input_nusd),
-        cache_write_nusd=table.take_dollars("cache_write", input_nusd),
+        cache_write_nusd=cache_write_nusd,
         output_nusd=table.take_dollars("output"),
         source=table.take("source", str),
         read_on="" if read_on is None else read_on.isoformat(),
         is_assumed=table.take("is_assumed", bool, False),
+        cache_write_1h_nusd=None if cache_write_1h_nusd == cache_write_nusd else cache_write_1h_nusd,
     )
     table.finish()
     return price

@@ -34,7 +34,8 @@ from models.ledger_sql import STATEMENTS, SWEEP_ROWS, SWEEP_SUMS
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request in disjoint classes; `reasoning_tokens` is a named share of `output_tokens`.
+    """Tokens of one request in disjoint classes; `reasoning_tokens` is a named share of `output_tokens`, and
+    `cache_write_1h_tokens` of `cache_write_tokens`: it has a price of its own, but no column.
 
     Vendors differ in what their prompt figure includes; each wire says how it maps. A class that the vendor
     did not report is 0, a request without any report has no `Usage` at all.
@@ -45,6 +46,7 @@ class Usage:
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_1h_tokens: int = 0
 
     @property
     def prompt_tokens(self) -> int:

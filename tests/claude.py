@@ -20,10 +20,8 @@ WEATHER = Tool(
 CLOCK = Tool(name="clock")
 
 
-def rendered(
-    request: Request, target: Target = OPUS, *, granted: int | None = None, end_user: str | None = None
-) -> dict[str, Any]:
-    body = anthropic_messages.render_request(request, target, output_tokens=granted, end_user=end_user)
+def rendered(request: Request, target: Target = OPUS, *, granted: int | None = None) -> dict[str, Any]:
+    body = anthropic_messages.render_request(request, target, output_tokens=granted)
     made: dict[str, Any] = json.loads(body)
     # The newest types describe the API's newest version, which has no sampling parameters any more.
     typed = {name: value for name, value in made.items() if name not in ("temperature", "top_p")}
@@ -33,7 +31,7 @@ def rendered(
 
 def refused(request: Request, target: Target = OPUS) -> GatewayError:
     with pytest.raises(GatewayError) as caught:
-        anthropic_messages.render_request(request, target, output_tokens=None, end_user=None)
+        anthropic_messages.render_request(request, target, output_tokens=None)
     assert caught.value.status == 400
     return caught.value
 

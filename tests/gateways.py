@@ -26,6 +26,7 @@ from models import accounts, catalog, epochs, keys, limits, usage
 from models.database import Database
 from models.live import Limit as LimitName
 from models.live.memory import MemoryLive
+from models.notices import Notices
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
@@ -33,14 +34,23 @@ NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 class Gateway:
     """Parts, and shortcuts that tests read well with. `clock` is moved by hand."""
 
-    def __init__(self, database: Database, access: dict[str, Access], *, max_body: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        access: dict[str, Access],
+        offer: catalog.Catalog,
+        *,
+        max_body: int,
+        silence_seconds: float,
+    ) -> None:
         self.clock = Clock(NOON)
         self.database = database
         self.live = MemoryLive(self.clock)
-        self.catalog = catalog.load(catalog.default_path())
+        self.catalog = offer
         self.transport = Transport(idle_seconds=30)
         providers = create_providers(self.transport, access)
         self.ledger = Ledger(database, self.clock)
+        self.notices = Notices()
         self.pipeline = Pipeline(
             authenticator=Authenticator(database, self.live, self.clock),
             admission=Admission(self.live),
@@ -49,6 +59,8 @@ class Gateway:
             ledger=self.ledger,
             clock=self.clock,
             max_body=max_body,
+            notices=self.notices,
+            silence_seconds=silence_seconds,
         )
         self.app = create_gateway(self.pipeline, self.catalog, version="test")
         self._loop = asyncio.new_event_loop()
@@ -130,13 +142,19 @@ def _all_rows(session: Session) -> list[usage.RequestRow]:
 
 @contextmanager
 def running_gateway(
-    directory: Path, access: dict[str, Access], *, max_body: int = 1024 * 1024
+    directory: Path,
+    access: dict[str, Access],
+    *,
+    max_body: int = 1024 * 1024,
+    silence_seconds: float = 15,
+    offer: catalog.Catalog | None = None,
 ) -> Iterator[Gateway]:
-    """A gateway on SQLite with plans and no accounts."""
+    """A gateway on SQLite with plans and no accounts; `offer` is the release's own catalog unless told."""
     database = Database(f"sqlite:///{directory}/gateway.db", durability="normal")
     database.migrate()
     database.run_now(limits.ensure_plans, starter_requests=1_000, starter_tokens=5_000_000)
-    gateway = Gateway(database, access, max_body=max_body)
+    offer = offer or catalog.load(catalog.default_path())
+    gateway = Gateway(database, access, offer, max_body=max_body, silence_seconds=silence_seconds)
     started = threading.Event()
     thread = threading.Thread(target=gateway.serve, args=(started.set,), name="gateway")
     thread.start()

@@ -33,6 +33,7 @@ from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey
 from models.live.memory import MemoryLive
+from models.notices import Notices
 from models.usage import FinalRow, Usage
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
@@ -184,6 +185,7 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             catalog=catalog.load(catalog.default_path()),
             clock=clock,
             arrivals=arrivals,
+            notices=Notices(),
             is_available=lambda model: model != "codex-1",
             public_url=None,
             is_signup_open=True,

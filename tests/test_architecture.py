@@ -22,8 +22,10 @@ API_PARTS = {
     "sandbox": CANONICAL,
     **{step: CANONICAL | {"wires", "providers"} for step in STEPS},
     "client": CANONICAL | {"wires"},
-    "exchange": CANONICAL | STEPS | {"wires", "providers", "client", "pipeline"},
-    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "exchange"},
+    "outlet": {"client"},
+    "failures": CANONICAL | {"wires", "providers"},
+    "exchange": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "failures", "pipeline"},
+    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange"},
     "openapi": CANONICAL,
     "gateway": CANONICAL | {"client", "openapi", "pipeline"},
 }
@@ -40,6 +42,7 @@ PLACES = {
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
     "typer": ["app/cli.py"],
+    "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
 }
 
@@ -121,6 +124,8 @@ def test_settings_flow_down_as_arguments() -> None:
 
 def test_only_the_settings_read_the_environment() -> None:
     for path in python_files(*ROOMS):
+        if name_of(path) == "app/settings.py":
+            continue
         used = {node.attr for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
         assert not used & {"environ", "getenv"}, name_of(path)
 

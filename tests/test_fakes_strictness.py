@@ -56,9 +56,17 @@ def image(media_type: str, content: str = PIXEL) -> dict[str, Any]:
 
 
 CACHED = {"cache_control": {"type": "ephemeral"}}
-THOUGHT = {"type": "thinking", "thinking": "", "signature": "x", **CACHED}
+HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+SIGNED = {"type": "thinking", "thinking": "", "signature": "x"}
+THOUGHT = {**SIGNED, **CACHED}
 CLOSED_TOOL = {"name": "now", "strict": True, "input_schema": {**SCHEMA, "additionalProperties": False}}
 ACTS: list[Any] = [said("user", "Hi"), said("assistant", [tool_use("a"), tool_use("b")])]
+
+
+def closed(properties: dict[str, Any]) -> dict[str, Any]:
+    """A strict tool of these, none of them required."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"name": "closed", "strict": True, "input_schema": schema}
 
 
 @pytest.mark.parametrize(
@@ -301,6 +309,14 @@ def test_responses_are_strict(
             "messages.1.content.0.cache_control: Extra inputs",
         ),
         ({"tools": [{**CLOSED_TOOL, "name": f"t{n}"} for n in range(21)]}, "maximum is 20"),
+        ({"tools": [closed({f"p{n}": {"type": "null"} for n in range(25)})]}, "maximum is 24"),
+        ({"tools": [closed({f"p{n}": {"type": ["null"]} for n in range(17)})]}, "maximum is 16"),
+        ({"tools": [closed({"p": {"type": "integer", "minimum": 1}})]}, "'minimum' is not supported"),
+        ({"tools": [{**MESSAGES_TOOL, **CACHED}], "system": [text("a", **HOUR)]}, "must not come after"),
+        (
+            {"messages": [*ACTS[:1], said("assistant", [text("a"), SIGNED]), *ACTS[:1]]},
+            "thinking blocks must come first",
+        ),
         ({"stop_sequences": ["\n"]}, "stop_sequences.0"),
         ({"metadata": {"user_id": "a@example.com"}}, "metadata.user_id"),
         ({"messages": [said("user", [image("image/jpeg")])]}, "appears to be another"),

@@ -3,18 +3,18 @@
 Version 2023-06-01 for all models: under the newer one Sonnet's sampling parameters are refused.
 """
 
+from api.providers.base import Access
 from api.providers.http import HttpProvider, Transport
 
 NAME = "anthropic"
 VERSION = "2023-06-01"
 
 
-def create(transport: Transport, *, base_url: str, key: str | None) -> HttpProvider:
+def create(transport: Transport, name: str, access: Access) -> HttpProvider:
     return HttpProvider(
-        NAME,
+        name,
         transport,
-        base_url=base_url,
-        headers={"x-api-key": key or "", "anthropic-version": VERSION},
+        access,
+        headers={"x-api-key": access.key or "", "anthropic-version": VERSION},
         paths={"anthropic_messages": "/v1/messages"},
-        is_available=bool(key),
     )

@@ -17,6 +17,21 @@ class UpstreamCall:
     is_stream: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a vendor is and what opens it. `vendor` is the kind of API where the provider's own name does not say
+    it. Without the key that it needs a provider's models are unavailable."""
+
+    base_url: str
+    key: str | None
+    vendor: str = ""
+    needs_key: bool = True
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.key) or not self.needs_key
+
+
 class UpstreamFailure(Exception):
     """No answer came, or it broke off. `kind` is what the client is told; the text is for the log only."""
 

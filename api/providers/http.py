@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-from api.providers.base import UpstreamCall, UpstreamFailure
+from api.providers.base import Access, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.types import WireName
 
 MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
@@ -110,6 +110,25 @@ class HttpReply:
         self._response.close()
 
 
+class ReadReply:
+    """An UpstreamReply whose body was read already."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+
+    async def read(self) -> bytes:
+        return self._body
+
+    async def next_chunk(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
+
+    def close(self) -> None:
+        pass
+
+
 class HttpProvider:
     """A vendor reached over HTTP: base URL, fixed headers (the credential among them), and a path per
     wire."""
@@ -118,14 +137,13 @@ class HttpProvider:
         self,
         name: str,
         transport: Transport,
+        access: Access,
         *,
-        base_url: str,
         headers: Mapping[str, str],
         paths: Mapping[WireName, str],
-        is_available: bool,
     ) -> None:
         self.name = name
-        self.is_available = is_available
+        self.is_available = access.is_open
         self._transport = transport
         self._headers = {
             "Content-Type": "application/json",
@@ -134,8 +152,8 @@ class HttpProvider:
             **headers,
         }
         self._stream_headers = {**self._headers, "Accept": "text/event-stream"}
-        self._urls = {wire: base_url.rstrip("/") + path for wire, path in paths.items()}
+        self._urls = {wire: access.base_url.rstrip("/") + path for wire, path in paths.items()}
 
-    async def send(self, call: UpstreamCall) -> HttpReply:
+    async def send(self, call: UpstreamCall) -> UpstreamReply:
         headers = self._stream_headers if call.is_stream else self._headers
         return await self._transport.post(self._urls[call.wire], headers, call.body)

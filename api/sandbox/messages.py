@@ -266,7 +266,11 @@ def _stop(answer: Answer) -> JsonObject:
 
 
 def _usage(usage: Usage) -> JsonObject:
-    written = {"ephemeral_5m_input_tokens": usage.cache_write_tokens, "ephemeral_1h_input_tokens": 0}
+    for_an_hour = usage.cache_write_1h_tokens
+    written = {
+        "ephemeral_5m_input_tokens": usage.cache_write_tokens - for_an_hour,
+        "ephemeral_1h_input_tokens": for_an_hour,
+    }
     return {**_counted(usage), "cache_creation": written, "service_tier": "standard"}
 
 

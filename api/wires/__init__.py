@@ -71,9 +71,7 @@ class Watcher(Protocol):
 class UpstreamWire(Protocol):
     """How a vendor is asked and how its answers are read."""
 
-    def render_request(
-        self, request: Request, target: Target, *, output_tokens: int | None, end_user: str | None
-    ) -> bytes:
+    def render_request(self, request: Request, target: Target, *, output_tokens: int | None) -> bytes:
         """The body to send; the same request gives the same bytes. `output_tokens` is the granted bound,
         None where no cap applies. Raises GatewayError naming the client's parameter that the target lacks."""
 
@@ -107,8 +105,8 @@ class FrontWire(Protocol):
         """A plain answer for a client of this same wire. `rename` is the upstream's id of the model and the
         client's. Raises BadReply if this is not an answer of the wire."""
 
-    def parse_request(self, envelope: Envelope) -> Request:
-        """For a target on another wire. Raises GatewayError (400) naming the parameter."""
+    def parse_request(self, envelope: Envelope, *, salt: str) -> Request:
+        """For a target on another wire. Raises GatewayError (400) naming the parameter. `salt` as above."""
 
     def render_reply(self, reply: Reply, *, id: str, created: int, model: str) -> bytes: ...
 

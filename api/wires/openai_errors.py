@@ -70,6 +70,7 @@ _WORDS: Final[dict[Kind, str]] = {
     "upstream_error": "The model's provider failed to answer. Try again.",
     "request_too_large": "The request is larger than the model's provider accepts. Send less.",
 }
+_UNVERIFIED: Final = "your organization must be verified"
 _REFUSED: Final = "The model's provider refused the request as invalid."
 _OPERATORS_OWN: Final = re.compile(
     r"\b(?:org|proj|req|sess|user)[-_][A-Za-z0-9]{8,}|\bsk-|organi[sz]ation|api key|billing", re.IGNORECASE
@@ -108,7 +109,7 @@ def _mapped(error: Mapping[str, object], by_status: Kind, status: int) -> Gatewa
     kind = _BY_CODE.get(code, by_status)
     if code.startswith(("invalid_image", "invalid_base64_image")):
         kind = "invalid_image"
-    if status in (401, 402, 403, 404) or "organization must be verified" in message.lower():
+    if status in (401, 402, 403, 404) or message.lower().startswith(_UNVERIFIED):
         kind = "upstream_unavailable"
     elif status >= 500 and kind == "invalid_request":
         kind = by_status

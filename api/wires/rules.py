@@ -66,15 +66,28 @@ def check_tools(request: Request) -> None:
     """The tool options are such as the tools allow."""
     choice = request.tool_choice
     if not request.tools:
-        if choice is not None and choice.mode in ("required", "named"):
+        if choice is not None and (choice.mode in ("required", "named") or choice.allowed):
             raise GatewayError("invalid_request", "tool_choice needs tools to choose from.", "tool_choice")
         if request.parallel_tool_calls is False:
             raise GatewayError(
                 "invalid_request", "parallel_tool_calls is only allowed with tools.", "parallel_tool_calls"
             )
-    elif choice is not None and choice.mode == "named" and choice.name not in {t.name for t in request.tools}:
+    elif choice is not None:
+        known = {tool.name for tool in request.tools}
+        for name in (choice.name, *choice.allowed):
+            if name is not None and name not in known:
+                raise GatewayError(
+                    "invalid_request", f"tool_choice names {name!r}, which is not in tools.", "tool_choice"
+                )
+
+
+def check_thinking(request: Request) -> None:
+    """For vendors who are asked to think by effort alone."""
+    if request.thinking is not None:
         raise GatewayError(
-            "invalid_request", f"tool_choice names {choice.name!r}, which is not in tools.", "tool_choice"
+            "unsupported_parameter",
+            f"{request.model} takes no thinking. Use reasoning_effort.",
+            "thinking",
         )
 
 

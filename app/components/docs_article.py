@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from app import assets, docs_text, samples
 from app.components import code, model_table, tables
 from app.components.tables import Cell, Column
+from models import parameters
 from models.catalog import Model
 
 _PLACE: Final = re.compile(r"\{\{(\w+)(?::(\w+))?\}\}")
@@ -82,6 +83,7 @@ def _table(server: Server, name: str) -> Markup:
     columns, rows, caption = {
         "parameters": _parameters,
         "headers": _headers,
+        "support": lambda: _support(server),
         "models": lambda: _models(server),
         "errors": _errors,
     }[name]()
@@ -93,6 +95,28 @@ def _table(server: Server, name: str) -> Markup:
 def _parameters() -> Filled:
     rows = [(_codes(names), meaning) for names, meaning in docs_text.PARAMETERS]
     return (Column("Field", is_name=True), "Meaning"), rows, "Fields of a chat request"
+
+
+_EFFECTS: Final[dict[parameters.Effect, str]] = {
+    "mapped": "yes",
+    "passed": "passed on",
+    "accepted": "no effect",
+    "refused": "refused",
+}
+
+
+def _support(server: Server) -> Filled:
+    families = [parameters.family(model) for model in server.models]
+    rows = [
+        (_codes(row.name), *(_EFFECTS[row.effects[family]] for family in families), row.note)
+        for row in parameters.load()
+    ]
+    columns = [
+        Column("Parameter", is_name=True),
+        *(Column(model.id) for model in server.models),
+        Column("Note"),
+    ]
+    return columns, rows, "What each parameter does for each model"
 
 
 def _headers() -> Filled:

@@ -27,6 +27,7 @@ from models.limits import Change, Override
 from models.limits_overview import AccountLimits, KeyLimits
 from models.live import Standing
 from models.logins import Viewer
+from models.notices import Notice
 
 FRESH_LOGIN_S: Final = 15 * 60
 SHOWN_LINES: Final = 50
@@ -91,6 +92,8 @@ class _Search:
             "Customers", "Who has an account here, what binds it, and where staff has set something else."
         )
         with tag("div", "", "s-stack"):
+            for notice in self._services.notices.current():
+                components.banner("bad", _notice(notice, self._services.now()))
             components.search_field(
                 "Search customers",
                 placeholder="Address, account id, or a key's last four",
@@ -259,6 +262,15 @@ class _Customer:
             self._dialog.close()
             await self.load()
             components.toast(f"{limits_page.changed(asked.name, change).capitalize()}, from the next request")
+
+
+def _notice(notice: Notice, now: int) -> Markup:
+    return Markup('<b>{}</b> <span dir="auto">{}</span> {}, the last {}.').format(
+        notice.subject,
+        notice.text,
+        words.plural(notice.count, "failed request"),
+        words.ago(notice.last, now),
+    )
 
 
 def _customer_cells(one: Customer) -> tuple[Markup, Markup]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def test_cost_is_summed_by_class_and_rounded_up_once() -> None:
     odd = Price(input_nusd=1, cache_read_nusd=1, cache_write_nusd=1, output_nusd=1)
     assert cost(Usage(input_tokens=1, output_tokens=1), odd) == 1
     assert cost(Usage(), PRICE) == 0
+
+
+def test_what_a_cache_keeps_for_an_hour_has_a_price_of_its_own() -> None:
+    used = Usage(cache_write_tokens=5, cache_write_1h_tokens=2)
+    assert cost(used, PRICE) == 5 * 3_750
+    assert cost(used, replace(PRICE, cache_write_1h_nusd=6_000_000_000)) == 3 * 3_750 + 2 * 6_000
 
 
 @pytest.fixture

@@ -149,3 +149,29 @@ def test_the_sdk_does_not_try_again_what_is_used_up(
             sdk.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "x"}])
     assert refused.value.code == "rate_limited"
     assert len(upstream.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "code"),
+    [
+        ("gpt-9", {}, "model_not_found"),
+        ("claude-opus-4-7", {"temperature": 0.3}, "unsupported_value"),
+        ("gpt-5", {"store": True}, "unsupported_value"),
+        ("gpt-5", {"messages": []}, "invalid_request"),
+        ("gpt-5", {"messages": [{"role": "user", "content": "x" * 1_100_000}]}, "request_too_large"),
+        ("gpt-5-mini", {}, "token_cap_exceeded"),
+    ],
+)
+def test_the_sdk_tries_nothing_again_that_the_gateway_refuses(
+    model: str, more: dict[str, Any], code: str, gateway: Gateway, issued: keys.Issued, upstream: FakeProvider
+) -> None:
+    gateway.limit(issued, "monthly_tokens", 0 if code == "token_cap_exceeded" else 1_000_000)
+    asked: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], **more}
+    with (
+        OpenAI(base_url=gateway.base_url, api_key=issued.secret, max_retries=2, timeout=30) as sdk,
+        pytest.raises(openai.APIStatusError) as refused,
+    ):
+        sdk.chat.completions.create(**asked)
+    assert refused.value.code == code
+    assert refused.value.response.request.headers["x-stainless-retry-count"] == "0"
+    assert upstream.calls == []

@@ -215,7 +215,7 @@ def test_the_gateways_own_credential_trouble_is_a_503_without_its_words(
     assert "upstream-key" not in answer.text
 
 
-def test_an_upstreams_retry_after_is_passed_on(client: httpx.Client, upstream: FakeProvider) -> None:
+def test_G52_an_upstreams_retry_after_is_passed_on(client: httpx.Client, upstream: FakeProvider) -> None:
     error = {"error": {"message": "Rate limit", "type": "requests", "code": "rate_limit_exceeded"}}
     upstream.script(status=429, body=error, headers={"Retry-After": "7"})
     answer = client.post("/chat/completions", json=chat())
@@ -244,7 +244,7 @@ def test_a_cut_stream_is_an_error_event_and_never_a_finished_answer(
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("model", ["gpt-5", "codex-1", "claude-sonnet-4-6"])
-def test_a_client_that_leaves_cuts_the_upstream_and_leaves_one_settled_row(
+def test_G46_a_client_that_leaves_cuts_the_upstream_and_leaves_one_settled_row(
     model: str, stream: bool, client: httpx.Client, gateway: Gateway, upstream: FakeProvider
 ) -> None:
     script = upstream.script(text="one two three four", held=True, headers_held=not stream)

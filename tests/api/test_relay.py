@@ -11,7 +11,7 @@ from api.types import (
     PartStarted,
     Reasoning,
     ReasoningDelta,
-    SignatureDelta,
+    ReasoningSealed,
     Started,
     Text,
     TextDelta,
@@ -64,8 +64,7 @@ def test_a_collected_stream_is_the_reply_that_it_told() -> None:
         Started(upstream_id="msg_1"),
         PartStarted(index=0, kind="reasoning"),
         ReasoningDelta(index=0, text="hm"),
-        SignatureDelta(index=0, signature="old"),
-        SignatureDelta(index=0, signature="new"),
+        ReasoningSealed(index=0, reasoning=Reasoning(text="hm", signature="s", vendor="v")),
         PartEnded(index=0),
         PartStarted(index=1, kind="text"),
         TextDelta(index=1, text="Hel"),
@@ -82,7 +81,7 @@ def test_a_collected_stream_is_the_reply_that_it_told() -> None:
     assert {collector.write(event) for event in events} == {b""}
     reply = collector.reply()
     assert reply.parts == (
-        Reasoning(text="hm", signature="new"),
+        Reasoning(text="hm", signature="s", vendor="v"),
         Text(text="Hello"),
         ToolCall(id="call_1", name="now", arguments="{}"),
         ToolCall(id="call_2", name="weather", arguments='{"a":1}'),

@@ -77,6 +77,22 @@ def test_staff_finds_a_customer_by_address_id_and_last_four(tmp_path: Path) -> N
     simulated.run(tmp_path, story)
 
 
+def test_staff_sees_what_the_server_is_in_trouble_with(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        boss = house.account("boss@example.com", is_admin=True)
+        for _ in range(2):
+            house.services.notices.note(
+                "gpt-5", "openai refuses this server's own account for gpt-5. <b>401</b>", now=house.now()
+            )
+        said = simulated.shown(await house.visit("/app/admin", boss))
+        assert "openai refuses this server's own account for gpt-5." in said
+        assert "2 failed requests" in said
+        house.services.notices.clear("gpt-5")
+        assert "own account" not in simulated.shown(await house.visit("/app/admin", boss))
+
+    simulated.run(tmp_path, story)
+
+
 def test_an_override_of_the_account_binds_and_leaves_its_trace(tmp_path: Path) -> None:
     async def story(house: House) -> None:
         boss, alice = house.account("boss@example.com", is_admin=True), house.account("alice@example.com")

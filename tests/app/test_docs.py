@@ -12,7 +12,7 @@ from api import errors
 from app import assets, docs_text, samples
 from app.components import docs_article
 from app.components.docs_article import Server
-from models import catalog
+from models import catalog, parameters
 
 BASE_URL = "https://llm.example.com/v1"
 
@@ -33,6 +33,13 @@ def test_the_table_of_errors_is_the_gateways_own() -> None:
     done = {kind: (status, is_retried) for kind, (status, _, is_retried) in errors.KINDS.items()}
     assert told == done
     assert len(docs_text.ERRORS) == len(told)
+
+
+def test_every_parameter_has_its_row_for_every_model() -> None:
+    article = _plain(docs_article.article(server()).striptags())
+    for row in parameters.load():
+        assert _plain(row.note) in article
+    assert article.count("refused") > 50
 
 
 def test_the_sample_of_an_error_is_one() -> None:

@@ -1,5 +1,6 @@
 """What stands around the code: README, locks, Makefile, image. Promises in text, held in text."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from app import docs_text, samples, settings
 
 ROOT = running.ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "tests/clients/requirements.lock")
 
 
 def table(*rows: tuple[str, ...]) -> str:
@@ -72,7 +73,7 @@ def test_every_locked_package_has_hashes_and_no_address(lock: str) -> None:
     assert "--index" not in text
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", LOCKS[:2])
 def test_the_locks_hold_what_the_project_asks_for(lock: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["build"]]
@@ -82,7 +83,17 @@ def test_the_locks_hold_what_the_project_asks_for(lock: str) -> None:
     assert {re.split(r"[\[<>=]", name)[0] for name in wanted} <= locked
 
 
-@pytest.mark.parametrize("target", ["help", "run", "demo", "test", "lint", "lock"])
+@pytest.mark.parametrize("folder", ["tests/javascript", "tests/clients"])
+def test_packages_for_javascript_are_locked_with_hashes_and_no_address(folder: str) -> None:
+    locked = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    asked = json.loads((ROOT / folder / "package.json").read_text())["dependencies"]
+    assert locked.pop("")["dependencies"] == asked
+    for name, package in locked.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+
+
+@pytest.mark.parametrize("target", ["help", "run", "demo", "test", "clients", "lint", "lock"])
 def test_make_knows_its_targets(target: str) -> None:
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,20 @@ def test_an_empty_value_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> Non
     assert loaded.anthropic_base_url == "https://api.anthropic.com"
 
 
+def test_the_key_of_a_provider_of_ones_own_is_found_where_options_are(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / ".env").write_text("OLLAMA_KEY=from-file\n")
+    assert settings.key_named("OLLAMA_KEY") == "from-file"
+    monkeypatch.setenv("OLLAMA_KEY", "from-environment\n")
+    assert settings.key_named("OLLAMA_KEY") == "from-environment"
+    assert settings.key_named("NOT_THERE") is None
+    monkeypatch.setenv("OLLAMA_KEY", "two words")
+    with pytest.raises(SystemExit):
+        settings.key_named("OLLAMA_KEY")
+    assert "two words" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

@@ -135,6 +135,7 @@ def _check_tools(body: JsonObject) -> None:
             raise Refused(f"tools.{index}.custom.input_schema.type: Field required")
         if tool.get("strict"):
             check_strict(f"tools.{index}.custom", tool["input_schema"], needs_all=False)
+    _check_strict_sizes([tool["input_schema"] for tool in tools if tool.get("strict")])
     if len(set(names)) != len(names):
         raise Refused("tools: Tool names must be unique.")
     if sum(bool(tool.get("strict")) for tool in tools) > 20:
@@ -146,7 +147,23 @@ def _check_tools(body: JsonObject) -> None:
         raise Refused("Requests which have `tool_use` or `tool_result` blocks must define tools.")
 
 
+def _check_strict_sizes(schemas: list[JsonObject]) -> None:
+    properties = [
+        (name in schema.get("required", []), inner)
+        for schema in schemas
+        for name, inner in schema.get("properties", {}).items()
+    ]
+    if sum(not is_required for is_required, _ in properties) > 24:
+        raise Refused("tools: too many optional properties in strict tools. The maximum is 24.")
+    if sum("anyOf" in inner or isinstance(inner.get("type"), list) for _, inner in properties) > 16:
+        raise Refused("tools: too many properties of union types in strict tools. The maximum is 16.")
+
+
 def _check_thinking(body: JsonObject) -> None:
+    for index, message in enumerate(body["messages"]):
+        kinds = [block["type"] in ("thinking", "redacted_thinking") for block in _blocks(message)]
+        if any(kinds) and not kinds[0]:
+            raise Refused(f"messages.{index}: thinking blocks must come first in their turn")
     model, thinking = body["model"], body.get("thinking", {"type": "disabled"})
     effort = body.get("output_config", {}).get("effort")
     if effort is not None and effort not in _EFFORTS.get(model, {effort}):
@@ -193,6 +210,9 @@ def _check_rest(body: JsonObject) -> None:
     marks = _cache_marks(body)
     if marks > 4:
         raise Refused(f"A maximum of 4 blocks with cache_control may be provided. Found {marks}.")
+    lives = list(_cache_lives(body))
+    if lives != sorted(lives, reverse=True):
+        raise Refused("cache_control.ttl: a ttl='1h' block must not come after a ttl='5m' block.")
     schema = (body.get("output_config", {}).get("format") or {}).get("schema")
     if schema is not None:
         check_strict("output_config.format.schema", schema, needs_all=False)
@@ -204,6 +224,13 @@ def _cache_marks(value: Any) -> int:
         inner = sum(_cache_marks(item) for key, item in value.items() if key not in ("input", "input_schema"))
         return inner + bool(value.get("cache_control"))
     return sum(map(_cache_marks, value)) if isinstance(value, list) else 0
+
+
+def _cache_lives(body: JsonObject) -> Iterator[int]:
+    """Hours or nothing, in the order in which the prompt is read."""
+    for part in (body.get("tools"), body.get("system"), body["messages"]):
+        for found in re.findall(r"'cache_control': ({[^}]*})", str(part)):
+            yield int("1h" in found)
 
 
 def _blocks(message: JsonObject) -> list[JsonObject]:

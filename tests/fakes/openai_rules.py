@@ -18,11 +18,13 @@ def typed(path: str, body: JsonObject) -> JsonObject:
     """The body as the SDK's types should see it.
 
     Responses takes an assistant's `output_text` without the id, status and annotations that the SDK's type
-    demands (its own examples and Codex send it so); they are filled in before the types judge. Chat takes an
-    answer's message back as it came, `annotations` included, which the type of a sent message lacks.
+    demands (its own examples and Codex send it so), and encrypted reasoning without its id; they are filled in
+    before the types judge. Chat takes an
+    answer's message back as it came, with `annotations` and what the official SDKs note beside it (`parsed`,
+    `parsed_arguments`: their own helpers send them back), which the type of a sent message lacks.
     """
     if path == chat.PATH and isinstance(body.get("messages"), list):
-        return {**body, "messages": [_without_annotations(message) for message in body["messages"]]}
+        return {**body, "messages": [_without_notes(message) for message in body["messages"]]}
     if path != responses.PATH or not isinstance(body.get("input"), list):
         return body
     return {**body, "input": [_filled(item) for item in body["input"]]}
@@ -49,13 +51,26 @@ def check(path: str, body: JsonObject) -> None:
         _check_format("text.format", (body.get("text") or {}).get("format"))
 
 
-def _without_annotations(message: Any) -> Any:
+def _without_notes(message: Any) -> Any:
     if not isinstance(message, dict) or message.get("role") != "assistant":
         return message
-    return {name: value for name, value in message.items() if name != "annotations"}
+    kept = {name: value for name, value in message.items() if name not in ("annotations", "parsed")}
+    if isinstance(kept.get("tool_calls"), list):
+        kept["tool_calls"] = [_without_parsed(call) for call in kept["tool_calls"]]
+    return kept
+
+
+def _without_parsed(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    noted = {name: value for name, value in function.items() if name != "parsed_arguments"}
+    return {**call, "function": noted}
 
 
 def _filled(item: Any) -> Any:
+    if isinstance(item, dict) and item.get("type") == "reasoning" and item.get("encrypted_content"):
+        return {"id": "rs_unsaid", **item}
     is_said = (
         isinstance(item, dict) and item.get("role") == "assistant" and isinstance(item.get("content"), list)
     )
@@ -118,9 +133,9 @@ def _check_items(items: str | list[JsonObject]) -> None:
                 param=f"input[{index}].id",
                 code="invalid_value",
             )
-        if kind == "function_call":
+        if kind in ("function_call", "custom_tool_call"):
             called.add(item["call_id"])
-        if kind == "function_call_output":
+        if kind in ("function_call_output", "custom_tool_call_output"):
             if item.get("call_id") not in called:
                 words = f"No tool call found for function call output with call_id {item.get('call_id')}."
                 raise Refused(words, param="input")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models import catalog
-from models.catalog import BadCatalog, Catalog, Price
+from models.catalog import BadCatalog, Catalog, Price, ProviderEntry
 
 SMALL = """
 [[models]]
@@ -124,6 +124,43 @@ def test_a_wrong_catalog_is_told_in_one_line(tmp_path: Path, old: str, new: str,
     assert says in str(wrong.value)
     assert "\n" not in str(wrong.value)
     assert "catalog.toml" in str(wrong.value)
+
+
+OWN = """
+[[providers]]
+name = "ollama"
+kind = "openai_compatible"
+base_url = "http://127.0.0.1:11434/v1"
+key_variable = "OLLAMA_API_KEY"
+"""
+
+
+def test_a_provider_of_ones_own_names_its_key_and_never_holds_it(tmp_path: Path) -> None:
+    own = load(tmp_path, SMALL + OWN).providers
+    address = "http://127.0.0.1:11434/v1"
+    assert own == {"ollama": ProviderEntry("ollama", "openai_compatible", address, "OLLAMA_API_KEY")}
+    keyless = OWN.replace('key_variable = "OLLAMA_API_KEY"', "")
+    assert load(tmp_path, SMALL + keyless).providers["ollama"].key_variable is None
+    with pytest.raises(BadCatalog) as caught:
+        load(tmp_path, SMALL + OWN.replace("OLLAMA_API_KEY", "sk-live-123"))
+    assert "must be the name of an environment variable" in str(caught.value)
+    assert "sk-live-123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("http://127", "127", "must be a web address"),
+        ('name = "ollama"', "", "has no 'name'"),
+        ("kind", "sort", "has no 'kind'"),
+        ("key_variable", "key", "unknown 'key'"),
+        (OWN, OWN + OWN, "stands there twice"),
+    ],
+)
+def test_a_wrong_provider_is_told_in_one_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(BadCatalog) as caught:
+        load(tmp_path, SMALL + OWN.replace(old, new))
+    assert says in str(caught.value)
 
 
 def test_a_catalog_without_models_is_refused(tmp_path: Path) -> None:

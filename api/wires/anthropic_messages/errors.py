@@ -52,13 +52,21 @@ _SENTENCES: Final[dict[Kind, str]] = {
     "upstream_error": "The model's provider failed. Try again.",
 }
 
-# Codes are stable, wording is not; where there is no code the words must do.
+# Codes are stable, wording is not; where there is no code the words must do. A message that begins with a field is
+# about the request whatever it quotes of it.
 _SPEND_CODES: Final = frozenset({"enforced_spend_limit_reached"})
-_OPERATOR_WORDS: Final = re.compile(
-    r"credit balance|spend limit|usage limits|billing|organization|workspace|api key", re.IGNORECASE
+_ACCOUNT_WORDS: Final = re.compile(
+    r"credit balance|spend limit|usage limits|organization has been disabled", re.IGNORECASE
 )
+_OPERATOR_WORDS: Final = re.compile(r"billing|organization|workspace|api key", re.IGNORECASE)
+_OPERATOR_IDS: Final = re.compile(r"\b(?:org|req|wrkspc)[-_][A-Za-z0-9]{8,}|\bsk-ant-")
+_REFUSED: Final = "The model's provider refused the request as invalid."
 _TOO_LONG_WORDS: Final = re.compile(r"prompt is too long|exceed(s|ed)? (the )?context", re.IGNORECASE)
 _IMAGE_WORDS: Final = re.compile(r"\bimages?\b", re.IGNORECASE)
+_SIGNATURE_WORDS: Final = re.compile(r"invalid\W+signature\b.*\bthinking\b", re.IGNORECASE)
+_SIGNATURE: Final = (
+    "A block of thinking came back altered. Send thinking_blocks as they came, or leave them out."
+)
 
 # Upstream's messages begin with a path of our rendered request ("messages.2.content.0: ..."). Its indexes are
 # not the client's, so only the field is named, by the client's word.
@@ -124,14 +132,18 @@ def _classify(error: WireError, status: int | None) -> GatewayError:
 
 
 def _invalid_request(message: str) -> GatewayError:
-    if _OPERATOR_WORDS.search(message):
+    field = _FIELD.match(message)
+    if field is None and _ACCOUNT_WORDS.search(message):
         return _sentence("upstream_unavailable")
     if _TOO_LONG_WORDS.search(message):
         return GatewayError("context_length_exceeded", message, "messages")
-    field = _FIELD.match(message)
     param = _CLIENT_FIELDS.get(field[1]) if field else None
+    if _OPERATOR_IDS.search(message) or (field is None and _OPERATOR_WORDS.search(message)):
+        message = _REFUSED
     if _IMAGE_WORDS.search(message):
         return GatewayError("invalid_image", message, param)
+    if _SIGNATURE_WORDS.search(message):
+        return GatewayError("invalid_thinking_signature", _SIGNATURE, "messages")
     return GatewayError("invalid_request", message, param)
 
 

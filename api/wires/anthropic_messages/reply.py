@@ -44,7 +44,11 @@ class ThinkingBlock(msgspec.Struct, tag="thinking"):
     signature: str = ""
 
 
-Block = TextBlock | ToolUseBlock | ThinkingBlock
+class RedactedBlock(msgspec.Struct, tag="redacted_thinking"):
+    data: str = ""
+
+
+Block = TextBlock | ToolUseBlock | ThinkingBlock | RedactedBlock
 BLOCKS: Final[KnownTypes[Block]] = KnownTypes(Block)
 
 
@@ -56,12 +60,17 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class WireUsage(msgspec.Struct):
     """`input_tokens` holds neither cache reads nor cache writes; `output_tokens` holds the thinking."""
 
     input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
     output_tokens: int | None = None
     output_tokens_details: _OutputDetails | None = None
 
@@ -72,12 +81,15 @@ class WireUsage(msgspec.Struct):
 
     def canonical(self) -> Usage:
         details = self.output_tokens_details
+        written = self.cache_creation_input_tokens or 0
+        for_an_hour = (self.cache_creation.ephemeral_1h_input_tokens or 0) if self.cache_creation else 0
         return Usage(
             input_tokens=self.input_tokens or 0,
             cache_read_tokens=self.cache_read_input_tokens or 0,
-            cache_write_tokens=self.cache_creation_input_tokens or 0,
+            cache_write_tokens=written,
             output_tokens=self.output_tokens or 0,
             reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
+            cache_write_1h_tokens=min(for_an_hour, written),
         )
 
 
@@ -119,6 +131,8 @@ def _part(block: Block) -> Part:
             return ToolCall(id=block.id, name=block.name, arguments=compact(block.input))
         case ThinkingBlock():
             return Reasoning(text=block.thinking, signature=block.signature or None, vendor=VENDOR)
+        case RedactedBlock():
+            return Reasoning(redacted=block.data, vendor=VENDOR)
 
 
 def compact(value: msgspec.Raw) -> str:

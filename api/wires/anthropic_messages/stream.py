@@ -18,8 +18,9 @@ from api.types import (
     Heartbeat,
     PartEnded,
     PartStarted,
+    Reasoning,
     ReasoningDelta,
-    SignatureDelta,
+    ReasoningSealed,
     Started,
     StopReason,
     TextDelta,
@@ -27,6 +28,7 @@ from api.types import (
 from api.wires.anthropic_messages import errors
 from api.wires.anthropic_messages.reply import (
     BLOCKS,
+    RedactedBlock,
     StopDetails,
     TextBlock,
     ThinkingBlock,
@@ -35,6 +37,7 @@ from api.wires.anthropic_messages.reply import (
     compact,
     stop_of,
 )
+from api.wires.anthropic_messages.turns import VENDOR
 from api.wires.known_types import UNREADABLE, KnownTypes
 from models.usage import Usage
 
@@ -112,6 +115,20 @@ class _Part(msgspec.Struct):
     index: int
     is_tool_call: bool = False
     has_arguments: bool = False
+    thought: list[str] | None = None
+    signature: str = ""
+    redacted: str | None = None
+
+    def think(self, text: str) -> Event:
+        assert self.thought is not None
+        self.thought.append(text)
+        return ReasoningDelta(index=self.index, text=text)
+
+    def sealed(self) -> Event:
+        text = "".join(self.thought or ())
+        signature = self.signature or None
+        reasoning = Reasoning(text=text, signature=signature, redacted=self.redacted, vendor=VENDOR)
+        return ReasoningSealed(index=self.index, reasoning=reasoning)
 
 
 class Reader:
@@ -178,12 +195,12 @@ class Reader:
                 part.has_arguments = True
                 return [started, ArgumentsDelta(index=part.index, fragment=initial)]
             case ThinkingBlock():
-                made: list[Event] = [PartStarted(index=part.index, kind="reasoning")]
-                if block.thinking:
-                    made.append(ReasoningDelta(index=part.index, text=block.thinking))
-                if block.signature:
-                    made.append(SignatureDelta(index=part.index, signature=block.signature))
-                return made
+                part.thought, part.signature = [], block.signature
+                begun: Event = PartStarted(index=part.index, kind="reasoning")
+                return [begun, part.think(block.thinking)] if block.thinking else [begun]
+            case RedactedBlock():
+                part.thought, part.redacted = [], block.data
+                return [PartStarted(index=part.index, kind="reasoning")]
 
     def _delta(self, event: _BlockDelta) -> list[Event]:
         part = self._open.get(event.index)
@@ -195,10 +212,12 @@ class Reader:
             case _InputJson(partial_json=fragment) if fragment:
                 part.has_arguments = True
                 return [ArgumentsDelta(index=part.index, fragment=fragment)]
-            case _Thinking(thinking=text) if text:
-                return [ReasoningDelta(index=part.index, text=text)]
+            case _Thinking(thinking=text) if text and part.thought is not None:
+                return [part.think(text)]
             case _Signature(signature=signature):
-                return [SignatureDelta(index=part.index, signature=signature)]
+                # It replaces what was there; signatures are never appended to.
+                part.signature = signature
+                return []
             case _:
                 return []
 
@@ -207,6 +226,8 @@ class Reader:
         if part is None:
             return []
         ended = PartEnded(index=part.index)
+        if part.thought is not None:
+            return [part.sealed(), ended]
         if part.is_tool_call and not part.has_arguments:
             return [ArgumentsDelta(index=part.index, fragment="{}"), ended]
         return [ended]

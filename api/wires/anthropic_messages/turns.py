@@ -21,9 +21,9 @@ import msgspec
 
 from api.errors import GatewayError
 from api.types import Document, Image, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from api.wires import custom_calls
+from api.wires.anthropic_messages.caching import Block, marked
 from api.wires.known_types import UNREADABLE
-
-Block = dict[str, object]
 
 VENDOR: Final = "anthropic"
 _OPENING: Final = "(The conversation starts with the assistant.)"
@@ -35,7 +35,7 @@ _IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 def system_blocks(messages: Sequence[Message]) -> list[Block]:
     """The blocks of the leading system messages."""
     leading = takewhile(_is_system, messages)
-    return [_text(text) for message in leading for text in _texts(message) if text.strip()]
+    return [text(part, path) for message in leading for part, path in _texts(message) if part.text.strip()]
 
 
 def turns(messages: Sequence[Message], *, keeps_reasoning: bool) -> list[Block]:
@@ -62,7 +62,7 @@ def turns(messages: Sequence[Message], *, keeps_reasoning: bool) -> list[Block]:
             "messages",
         )
     if made[0]["role"] == "assistant":
-        made.insert(0, {"role": "user", "content": [_text(_OPENING)]})
+        made.insert(0, {"role": "user", "content": [text(Text(text=_OPENING), "")]})
     return made
 
 
@@ -87,7 +87,7 @@ def _user_blocks(messages: list[Message], ids: "_ToolIds") -> list[Block]:
     others: list[Block] = []
     for message in messages:
         if message.role == "system":
-            others += [_text(_marked(text)) for text in _texts(message) if text.strip()]
+            others += [text(_instruction(part), path) for part, path in _texts(message) if part.text.strip()]
             continue
         for index, part in enumerate(message.parts):
             if isinstance(part, ToolResult):
@@ -100,12 +100,9 @@ def _user_blocks(messages: list[Message], ids: "_ToolIds") -> list[Block]:
 def _assistant_blocks(message: Message, ids: "_ToolIds", *, keeps_reasoning: bool) -> Iterator[Block]:
     for index, part in enumerate(message.parts):
         if isinstance(part, ToolCall):
-            yield {
-                "type": "tool_use",
-                "id": ids.add(part.id),
-                "name": part.name,
-                "input": _input(part.arguments),
-            }
+            asked = custom_calls.wrapped(part.arguments) if part.is_custom else _input(part.arguments)
+            use: Block = {"type": "tool_use", "id": ids.add(part.id), "name": part.name, "input": asked}
+            yield marked(use, part.cache, message.path)
         elif isinstance(part, Reasoning):
             # Another vendor's reasoning means nothing here, and without a signature it would be refused.
             if keeps_reasoning and part.vendor == VENDOR:
@@ -115,12 +112,14 @@ def _assistant_blocks(message: Message, ids: "_ToolIds", *, keeps_reasoning: boo
 
 
 def _content(part: Part, path: str) -> list[Block]:
-    if isinstance(part, Text | Refusal):
-        return [_text(part.text)] if part.text.strip() else []
+    if isinstance(part, Refusal):
+        return _content(Text(text=part.text), path)
+    if isinstance(part, Text):
+        return [text(part, path)] if part.text.strip() else []
     if isinstance(part, Image):
-        return [{"type": "image", "source": _image_source(part, path)}]
+        return [marked({"type": "image", "source": _image_source(part, path)}, part.cache, path)]
     if isinstance(part, Document):
-        return [_document(part, path)]
+        return [marked(_document(part, path), part.cache, path)]
     raise GatewayError("invalid_request", "This kind of content does not belong in this message.", path)
 
 
@@ -135,7 +134,7 @@ def _tool_result(result: ToolResult, call_id: str, message: Message) -> Block:
         block["content"] = content
     if result.is_error:
         block["is_error"] = True
-    return block
+    return marked(block, result.cache, message.path)
 
 
 def _thinking(part: Reasoning) -> Iterator[Block]:
@@ -167,14 +166,15 @@ def _image_source(image: Image, path: str) -> Block:
 
 
 def _document(document: Document, path: str) -> Block:
+    path = f"{path}.file.file_data"
     if document.media_type == "application/pdf":
         source: Block = {"type": "base64", "media_type": "application/pdf", "data": document.content}
     elif document.media_type == "text/plain":
         try:
-            text = base64.b64decode(document.content, validate=True).decode()
+            words = base64.b64decode(document.content, validate=True).decode()
         except ValueError as error:
             raise GatewayError("invalid_request", "The file is not UTF-8 text in base64.", path) from error
-        source = {"type": "text", "media_type": "text/plain", "data": text}
+        source = {"type": "text", "media_type": "text/plain", "data": words}
     else:
         raise GatewayError(
             "unsupported_value",
@@ -187,20 +187,22 @@ def _document(document: Document, path: str) -> Block:
     return block
 
 
-def _texts(message: Message) -> Iterator[str]:
+def _texts(message: Message) -> Iterator[tuple[Text, str]]:
+    """Each with its path."""
     for index, part in enumerate(message.parts):
+        path = f"{message.path}.content[{index}]"
         if not isinstance(part, Text):
-            path = f"{message.path}.content[{index}]"
             raise GatewayError("unsupported_value", "A system message holds text only.", path)
-        yield part.text
+        yield part, path
 
 
-def _text(text: str) -> Block:
-    return {"type": "text", "text": text}
+def text(part: Text, path: str) -> Block:
+    return marked({"type": "text", "text": part.text}, part.cache, path)
 
 
-def _marked(text: str) -> str:
-    return f"<operator_instruction>\n{text}\n</operator_instruction>"
+def _instruction(part: Text) -> Text:
+    words = f"<operator_instruction>\n{part.text}\n</operator_instruction>"
+    return Text(text=words, cache=part.cache)
 
 
 def _is_system(message: Message) -> bool:

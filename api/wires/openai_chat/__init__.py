@@ -8,7 +8,7 @@
 As a front it refuses what it cannot carry over, by its exact path. Without effect on a translated target are
 (besides every value that is null or the default): seed, prediction, metadata, user, safety_identifier,
 prompt_cache_key, prompt_cache_retention, prompt_cache_options, stream_options.include_obfuscation; `name`,
-`reasoning_content` and `annotations` of messages; `index` of a tool call.
+`reasoning_content`, `annotations` and `parsed` of messages; `index` and `parsed_arguments` of a tool call.
 """
 
 from api.wires.openai_chat.envelope import pass_request, peek

@@ -22,6 +22,7 @@ import msgspec
 
 from api.errors import GatewayError
 from api.types import Envelope, Target
+from api.wires.openai_chat import foreign
 
 MAX_DEPTH: Final = 64
 MAX_CONTAINERS: Final = 500_000
@@ -96,8 +97,18 @@ def pass_request(envelope: Envelope, target: Target, *, output_tokens: int | Non
     for key in ("user", "safety_identifier", "prompt_cache_key"):
         value = _value(fields, key, _string)
         if value:
-            changes[key] = sha256(f"{salt}\0{value}".encode()).hexdigest()[:32]
+            changes[key] = hashed(value, salt)
+    for key in ("messages", "tools"):
+        if key in fields and foreign.may_hold(fields[key]):
+            changes[key] = foreign.left_out(fields[key], key)
+    if "cache_control" in fields:
+        changes["cache_control"] = None
     return splice(envelope, changes)
+
+
+def hashed(value: str, salt: str) -> str:
+    """What a vendor is told in place of a customer's own id or key: customers cannot meet in it, nor guess it."""
+    return sha256(f"{salt}\0{value}".encode()).hexdigest()[:32]
 
 
 def check_same_wire(envelope: Envelope) -> None:

@@ -33,10 +33,24 @@ class _Function(msgspec.Struct):
     arguments: str | None = None
 
 
+class _Custom(msgspec.Struct):
+    name: str | None = None
+    input: str | None = None
+
+
 class _Call(msgspec.Struct):
     index: int = 0
     id: str | None = None
     function: _Function = msgspec.field(default_factory=_Function)
+    custom: _Custom | None = None
+
+    @property
+    def name(self) -> str | None:
+        return self.function.name if self.custom is None else self.custom.name
+
+    @property
+    def fragment(self) -> str | None:
+        return self.function.arguments if self.custom is None else self.custom.input
 
 
 class _Delta(msgspec.Struct):
@@ -120,15 +134,20 @@ class ChatReader:
         if call.index not in self._parts:
             self._end_growing(events)
             self._parts[call.index] = self._next(events, "tool_call", call)
-        if call.function.arguments:
-            events.append(ArgumentsDelta(index=self._parts[call.index], fragment=call.function.arguments))
+        if call.fragment:
+            events.append(ArgumentsDelta(index=self._parts[call.index], fragment=call.fragment))
 
     def _next(self, events: list[Event], kind: _Kind, call: _Call | None = None) -> int:
         index = self._count
         self._count += 1
         self._open.append(index)
-        name = call.function.name if call else None
-        events.append(PartStarted(index=index, kind=kind, id=call.id if call else None, name=name))
+        if call is None:
+            events.append(PartStarted(index=index, kind=kind))
+        else:
+            is_custom = call.custom is not None
+            events.append(
+                PartStarted(index=index, kind=kind, id=call.id, name=call.name, is_custom=is_custom)
+            )
         return index
 
     def _end_growing(self, events: list[Event]) -> None:

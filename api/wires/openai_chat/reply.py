@@ -5,7 +5,7 @@ classes, and both come to the same `total_tokens`. `completion_tokens` includes 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -14,6 +14,7 @@ from api import sse
 from api.errors import GatewayError
 from api.types import Reasoning, Refusal, Reply, StopReason, Text, ToolCall
 from api.wires import BadReply
+from api.wires.openai_chat.content import ITEMS_VENDOR, THINKING_VENDOR
 from models.usage import Usage
 
 DONE: Final = sse.event(b"[DONE]")
@@ -39,15 +40,17 @@ def render_reply(reply: Reply, *, id: str, created: int, model: str) -> bytes:
     """`model` is the id that the client asked for. Text parts are joined without a separator, as a stream
     of them reads."""
     texts = [part.text for part in reply.parts if isinstance(part, Text)]
-    reasoning = "".join(part.text for part in reply.parts if isinstance(part, Reasoning))
+    reasoning = [part for part in reply.parts if isinstance(part, Reasoning)]
+    thought = "".join(part.text for part in reasoning)
     calls = [part for part in reply.parts if isinstance(part, ToolCall)]
     message: dict[str, object] = {
         "role": "assistant",
         "content": "".join(texts) if any(texts) else None,
         "refusal": "".join(part.text for part in reply.parts if isinstance(part, Refusal)) or None,
     }
-    if reasoning:
-        message["reasoning_content"] = reasoning
+    if thought:
+        message["reasoning_content"] = thought
+    message |= carriers(reasoning)
     if calls:
         message["tool_calls"] = [tool_call(call) for call in calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": FINISH_REASONS[reply.stop]}
@@ -64,8 +67,27 @@ def render_reply(reply: Reply, *, id: str, created: int, model: str) -> bytes:
 
 
 def tool_call(call: ToolCall) -> dict[str, object]:
+    if call.is_custom:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": call.id, "type": "function", "function": function}
+
+
+def carriers(reasoning: Iterable[Reasoning]) -> dict[str, object]:
+    """What a client sends back with his next turn, so that the vendor's model knows what it thought. A name for
+    each vendor: to another one his reasoning means nothing."""
+    blocks: list[object] = []
+    items: list[object] = []
+    for part in reasoning:
+        if part.redacted is not None:
+            blocks.append({"type": "redacted_thinking", "data": part.redacted})
+        elif part.signature and part.vendor == THINKING_VENDOR:
+            blocks.append({"type": "thinking", "thinking": part.text, "signature": part.signature})
+        elif part.signature and part.vendor == ITEMS_VENDOR:
+            summary = [{"type": "summary_text", "text": piece} for piece in part.pieces]
+            items.append({"type": "reasoning", "summary": summary, "encrypted_content": part.signature})
+    made: dict[str, object] = {"thinking_blocks": blocks, "reasoning_items": items}
+    return {name: carried for name, carried in made.items() if carried}
 
 
 def usage_object(usage: Usage) -> dict[str, object]:

@@ -1,13 +1,12 @@
 """A Chat body read into the canonical form, for a target on another wire.
 
 Everything is carried over, or refused by its exact path, or on the list of `shape.Body` that is accepted
-without effect; so are `name` and `reasoning_content` of messages. A value that is null or the documented
+without effect; so are `name` and `reasoning_content` of messages. What a message holds is read by `content`,
+tools and formats by `options`. A value that is null or the documented
 default is always accepted. What a given model cannot do is the business of its own wire, and so are the rules
 of tool calls and their results.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -16,6 +15,7 @@ import msgspec
 
 from api.errors import GatewayError, Kind
 from api.types import (
+    Document,
     Envelope,
     Image,
     Message,
@@ -23,18 +23,19 @@ from api.types import (
     Refusal,
     Request,
     Text,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
 )
-from api.wires.openai_chat import shape
+from api.wires.openai_chat import content, options, shape
+from api.wires.openai_chat.envelope import hashed
 
 
-def parse_request(envelope: Envelope) -> Request:
-    """Raises GatewayError (400) naming the parameter."""
+def parse_request(envelope: Envelope, *, salt: str) -> Request:
+    """Raises GatewayError (400) naming the parameter. `salt` keeps one customer's end users and cache keys apart
+    from another's."""
     body = _decoded(envelope)
     _check_defaults(body)
+    end_user = body.safety_identifier or body.user
     return Request(
         model=body.model,
         messages=_messages(body.messages),
@@ -44,11 +45,17 @@ def parse_request(envelope: Envelope) -> Request:
         temperature=None if body.temperature == 1 else body.temperature,
         top_p=None if body.top_p == 1 else body.top_p,
         stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
-        tools=tuple(_tool(tool, f"tools[{index}]") for index, tool in enumerate(body.tools or ())),
-        tool_choice=_tool_choice(body.tool_choice),
+        tools=options.tools(body.tools or ()),
+        tool_choice=options.tool_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
         effort=body.reasoning_effort,
+        thinking=options.thinking(body.thinking),
         verbosity=body.verbosity,
+        output_format=options.output_format(body.response_format),
+        end_user=hashed(end_user, salt) if end_user else None,
+        cache=content.cache_mark(body.cache_control),
+        cache_key=hashed(body.prompt_cache_key, salt) if body.prompt_cache_key else None,
+        cache_retention=body.prompt_cache_retention,
     )
 
 
@@ -63,145 +70,49 @@ def _messages(messages: Sequence[shape.AnyMessage]) -> tuple[Message, ...]:
 def _message(message: shape.AnyMessage, path: str) -> Message | None:
     """None for an assistant turn that says nothing."""
     match message:
-        case shape.SystemMessage(content=content):
-            return Message(role="system", parts=_parts(content, path, (Text,)), path=path)
-        case shape.UserMessage(content=content):
-            return Message(role="user", parts=_parts(content, path, (Text, Image)), path=path)
-        case shape.ToolMessage(content=content, tool_call_id=call_id):
-            parts = _parts(content, path, (Text, Image))
-            return Message(role="user", parts=(_tool_result(call_id, parts),), path=path)
+        case shape.SystemMessage():
+            parts = content.parts(message.content, path, (Text,))
+            return Message(role="system", parts=content.marked(parts, message), path=path)
+        case shape.UserMessage():
+            parts = content.parts(message.content, path, (Text, Image, Document))
+            return Message(role="user", parts=content.marked(parts, message), path=path)
+        case shape.ToolMessage(tool_call_id=call_id):
+            shown = content.parts(message.content, path, (Text, Image, Document))
+            result = ToolResult(
+                call_id=call_id,
+                parts=tuple(part for part in shown if isinstance(part, Text | Image | Document)),
+            )
+            return Message(role="user", parts=content.marked([result], message), path=path)
         case shape.AssistantMessage():
             parts = _assistant_parts(message, path)
-            return Message(role="assistant", parts=parts, path=path) if parts else None
+            if not parts:
+                return None
+            return Message(role="assistant", parts=content.marked(parts, message), path=path)
         case shape.FunctionMessage():
             raise _unsupported(
                 f"{path}.role", "The role function is deprecated. Use tools and the role tool."
             )
 
 
-def _parts(
-    content: str | Sequence[shape.AnyPart], path: str, allowed: tuple[type[Part], ...]
-) -> tuple[Part, ...]:
-    if isinstance(content, str):
-        return (Text(text=content),)
-    parts = []
-    for index, raw in enumerate(content):
-        at = f"{path}.content[{index}]"
-        part = _part(raw, at)
-        if not isinstance(part, allowed):
-            raise GatewayError("invalid_request", "This role takes no content of this type.", f"{at}.type")
-        parts.append(part)
-    return tuple(parts)
-
-
-def _part(part: shape.AnyPart, path: str) -> Text | Image | Refusal:
-    match part:
-        case shape.TextPart(text=text):
-            return Text(text=text)
-        case shape.RefusalPart(refusal=text):
-            return Refusal(text=text)
-        case shape.ImagePart(image_url=image):
-            return _image(image, f"{path}.image_url.url")
-        case shape.FilePart():
-            raise _unsupported(path, "Files are not supported yet for this model. Send their text instead.")
-        case shape.AudioPart():
-            raise _unsupported(path, "Audio input is not supported. Send its transcript instead.")
-
-
-def _tool_result(call_id: str, parts: tuple[Part, ...]) -> ToolResult:
-    shown = tuple(part for part in parts if isinstance(part, Text | Image))
-    return ToolResult(call_id=call_id, parts=shown)
-
-
-def _assistant_parts(message: shape.AssistantMessage, path: str) -> tuple[Part, ...]:
+def _assistant_parts(message: shape.AssistantMessage, path: str) -> list[Part]:
     if message.audio is not None:
         raise _unsupported(
             f"{path}.audio", "Audio of earlier answers is not supported. Send its text as content."
         )
     if message.function_call is not None:
         raise _unsupported(f"{path}.function_call", "function_call is deprecated. Use tool_calls.")
-    parts = list(_parts(message.content or (), path, (Text, Refusal)))
+    parts: list[Part] = [*content.reasoning(message)]
+    parts += content.parts(message.content or (), path, (Text, Refusal))
     if message.refusal:
         parts.append(Refusal(text=message.refusal))
-    for index, call in enumerate(message.tool_calls or ()):
+    for call in message.tool_calls or ():
         if isinstance(call, shape.CustomCall):
-            raise _unsupported(f"{path}.tool_calls[{index}].type", "Only calls of functions are supported.")
-        parts.append(ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments or ""))
-    return tuple(parts)
-
-
-# --- images ---------------------------------------------------------------------------------------------
-
-
-def _image(image: shape.ImageUrl, path: str) -> Image:
-    scheme, _, rest = image.url.partition(":")
-    match scheme.lower():
-        case "http" | "https":
-            return Image(url=image.url, detail=image.detail)
-        case "data":
-            label, _, content = rest.partition(",")
-            if not label.lower().endswith(";base64"):
-                raise GatewayError("invalid_image", "An inline image must be a base64 data URL.", path)
-            return Image(media_type=_media_type(content, path), content=content, detail=image.detail)
-        case _:
-            raise GatewayError("invalid_image", "An image must be an http(s) or a data URL.", path)
-
-
-_HEAD_CHARS: Final = 24
-_SIGNATURE: Final = re.compile(
-    rb"(?P<jpeg>\xff\xd8\xff)|(?P<png>\x89PNG\r\n\x1a\n)|(?P<gif>GIF8[79]a)|(?P<webp>RIFF.{4}WEBP)", re.DOTALL
-)
-
-
-def _media_type(content: str, path: str) -> str:
-    """By the signature of the bytes: labels are often wrong, and a wrong one is refused upstream."""
-    try:
-        head = base64.b64decode(content[:_HEAD_CHARS], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise GatewayError("invalid_image", "The image's data is not base64.", path) from error
-    found = _SIGNATURE.match(head)
-    if found is None:
-        raise GatewayError("invalid_image", "Only JPEG, PNG, GIF and WebP images are supported.", path)
-    return f"image/{found.lastgroup}"
-
-
-# --- tools ----------------------------------------------------------------------------------------------
-
-_TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-def _tool(tool: shape.FunctionTool | shape.CustomTool, path: str) -> Tool:
-    if isinstance(tool, shape.CustomTool):
-        raise _unsupported(
-            f"{path}.type", "Custom tools are not supported yet for this model. Use a function."
-        )
-    function = tool.function
-    if _TOOL_NAME.fullmatch(function.name) is None:
-        raise GatewayError(
-            "invalid_request",
-            "A function's name has 1 to 64 letters, digits, underscores and hyphens.",
-            f"{path}.function.name",
-        )
-    return Tool(
-        name=function.name,
-        description=function.description,
-        parameters=function.parameters,
-        is_strict=function.strict or False,
-    )
-
-
-def _tool_choice(choice: shape.Choice | None) -> ToolChoice | None:
-    match choice:
-        case None | "auto":
-            return None
-        case "none" | "required":
-            return ToolChoice(mode=choice)
-        case shape.NamedFunction(function=function):
-            return ToolChoice(mode="named", name=function.name)
-        case shape.NamedCustom() | shape.AllowedTools():
-            raise _unsupported(
-                "tool_choice.type", "Only the choice of a function is supported for this model yet."
-            )
+            custom = call.custom
+            parts.append(ToolCall(id=call.id, name=custom.name, arguments=custom.input, is_custom=True))
+        else:
+            function = call.function
+            parts.append(ToolCall(id=call.id, name=function.name, arguments=function.arguments or ""))
+    return parts
 
 
 # --- the rest -------------------------------------------------------------------------------------------
@@ -232,8 +143,6 @@ def _check_defaults(body: shape.Body) -> None:
             known = " other than its default" if accepted else ""
             instead = _INSTEAD.get(name, " Leave it out.")
             raise GatewayError(kind, f"{body.model} takes no {name}{known}.{instead}", name)
-    if body.response_format is not None and body.response_format.type != "text":
-        raise _unsupported("response_format", "Structured output is not supported for this model yet.")
 
 
 def _unsupported(param: str, message: str) -> GatewayError:
@@ -250,9 +159,8 @@ def _decoded(envelope: Envelope) -> shape.Body:
         raise _refused(str(error)) from error
 
 
-_NOT_YET: Final = frozenset(
-    {"thinking", "cache_control", "thinking_blocks", "reasoning_items", "prompt_cache_breakpoint"}
-)
+_STATE: Final = frozenset({"previous_response_id", "conversation"})
+_STATELESS: Final = " No conversation is stored here: send all of its messages again."
 _FOUND: Final = re.compile(
     r"(?P<what>.*?(?:(?P<unknown>unknown)|(?P<missing>missing required)) field `(?P<field>.*?)`|.*?)"
     r"(?: - at (?:`key` in )?`\$\.?(?P<path>.*)`)?",
@@ -268,11 +176,8 @@ def _refused(found: str) -> GatewayError:
     field = match["field"]
     param = ".".join(name for name in (path, field) if name)
     if match["unknown"]:
-        if field in _NOT_YET:
-            return GatewayError(
-                "unsupported_parameter", f"{param} is not supported for this model yet.", param
-            )
-        return GatewayError("unknown_parameter", f"Unknown parameter: {param}.", param)
+        hint = _STATELESS if param in _STATE else ""
+        return GatewayError("unknown_parameter", f"Unknown parameter: {param}.{hint}", param)
     if match["missing"]:
         return GatewayError("invalid_request", f"Missing required parameter: {param}.", param)
     kind: Kind = "unsupported_value" if match["what"].startswith("Invalid") else "invalid_request"

@@ -14,7 +14,27 @@ from msgspec import Meta, Struct
 from api.types import Effort
 
 
-class TextPart(Struct, tag="text", forbid_unknown_fields=True):
+class CacheControl(Struct, forbid_unknown_fields=True):
+    """An extension, in the words of the vendor who has marked caching."""
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+
+
+class Breakpoint(Struct, forbid_unknown_fields=True):
+    mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
+
+
+class Markable(Struct):
+    cache_control: CacheControl | None = None
+
+
+class MarkablePart(Markable):
+    prompt_cache_breakpoint: Breakpoint | None = None
+
+
+class TextPart(MarkablePart, tag="text", kw_only=True, forbid_unknown_fields=True):
     text: str
 
 
@@ -27,12 +47,18 @@ class ImageUrl(Struct, forbid_unknown_fields=True):
     detail: str | None = None
 
 
-class ImagePart(Struct, tag="image_url", forbid_unknown_fields=True):
+class ImagePart(MarkablePart, tag="image_url", kw_only=True, forbid_unknown_fields=True):
     image_url: ImageUrl
 
 
-class FilePart(Struct, tag="file"):
-    pass
+class File(Struct, forbid_unknown_fields=True):
+    file_data: str | None = None
+    file_id: str | None = None
+    filename: str | None = None
+
+
+class FilePart(MarkablePart, tag="file", kw_only=True, forbid_unknown_fields=True):
+    file: File
 
 
 class AudioPart(Struct, tag="input_audio"):
@@ -43,8 +69,11 @@ AnyPart = TextPart | RefusalPart | ImagePart | FilePart | AudioPart
 
 
 class CalledFunction(Struct, forbid_unknown_fields=True):
+    """`parsed_arguments` is what the official SDKs note beside a call, and send back with it."""
+
     name: str
     arguments: str | None = None
+    parsed_arguments: object = None
 
 
 class FunctionCall(Struct, tag="function", forbid_unknown_fields=True):
@@ -55,11 +84,38 @@ class FunctionCall(Struct, tag="function", forbid_unknown_fields=True):
     index: int | None = None
 
 
-class CustomCall(Struct, tag="custom"):
-    pass
+class CalledCustom(Struct, forbid_unknown_fields=True):
+    name: str
+    input: str
 
 
-class SystemMessage(Struct, tag_field="role", tag="system", forbid_unknown_fields=True):
+class CustomCall(Struct, tag="custom", forbid_unknown_fields=True):
+    id: str
+    custom: CalledCustom
+    index: int | None = None
+
+
+class ThinkingBlock(Struct, tag="thinking"):
+    thinking: str = ""
+    signature: str | None = None
+
+
+class RedactedBlock(Struct, tag="redacted_thinking"):
+    data: str
+
+
+class Summary(Struct):
+    text: str
+
+
+class ReasoningItem(Struct, tag="reasoning"):
+    """Its `id` and `status` are not read: nothing is stored by which an id could be looked up."""
+
+    summary: list[Summary] = []
+    encrypted_content: str | None = None
+
+
+class SystemMessage(Markable, tag_field="role", tag="system", kw_only=True, forbid_unknown_fields=True):
     content: str | list[AnyPart]
     name: str | None = None
 
@@ -68,25 +124,29 @@ class DeveloperMessage(SystemMessage, tag_field="role", tag="developer"):
     pass
 
 
-class UserMessage(Struct, tag_field="role", tag="user", forbid_unknown_fields=True):
+class UserMessage(Markable, tag_field="role", tag="user", kw_only=True, forbid_unknown_fields=True):
     content: str | list[AnyPart]
     name: str | None = None
 
 
-class AssistantMessage(Struct, tag_field="role", tag="assistant", forbid_unknown_fields=True):
-    """`annotations` is what answers carry; nothing in it is for a model."""
+class AssistantMessage(Markable, tag_field="role", tag="assistant", forbid_unknown_fields=True):
+    """`annotations` is what answers carry, `parsed` what the official SDKs note beside them; nothing in either is
+    for a model."""
 
     content: str | list[AnyPart] | None = None
     refusal: str | None = None
     tool_calls: list[FunctionCall | CustomCall] | None = None
     name: str | None = None
     reasoning_content: str | None = None
+    thinking_blocks: list[ThinkingBlock | RedactedBlock] | None = None
+    reasoning_items: list[ReasoningItem] | None = None
     annotations: object = None
+    parsed: object = None
     audio: object = None
     function_call: object = None
 
 
-class ToolMessage(Struct, tag_field="role", tag="tool", forbid_unknown_fields=True):
+class ToolMessage(Markable, tag_field="role", tag="tool", kw_only=True, forbid_unknown_fields=True):
     content: str | list[AnyPart]
     tool_call_id: str
     name: str | None = None
@@ -106,12 +166,34 @@ class Function(Struct, forbid_unknown_fields=True):
     strict: bool | None = None
 
 
-class FunctionTool(Struct, tag="function", forbid_unknown_fields=True):
+class FunctionTool(Markable, tag="function", kw_only=True, forbid_unknown_fields=True):
     function: Function
 
 
-class CustomTool(Struct, tag="custom"):
+class PlainText(Struct, tag="text", forbid_unknown_fields=True):
     pass
+
+
+class Rules(Struct, forbid_unknown_fields=True):
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
+class Grammar(Struct, tag="grammar", forbid_unknown_fields=True):
+    grammar: Rules
+
+
+class Custom(Struct, forbid_unknown_fields=True):
+    name: str
+    description: str | None = None
+    format: PlainText | Grammar | None = None
+
+
+class CustomTool(Markable, tag="custom", kw_only=True, forbid_unknown_fields=True):
+    custom: Custom
+
+
+AnyTool = FunctionTool | CustomTool
 
 
 class Named(Struct):
@@ -122,16 +204,42 @@ class NamedFunction(Struct, tag="function", forbid_unknown_fields=True):
     function: Named
 
 
-class NamedCustom(Struct, tag="custom"):
+class NamedCustom(Struct, tag="custom", forbid_unknown_fields=True):
+    custom: Named
+
+
+class Allowed(Struct, forbid_unknown_fields=True):
+    mode: Literal["auto", "required"]
+    tools: list[NamedFunction | NamedCustom]
+
+
+class AllowedTools(Struct, tag="allowed_tools", forbid_unknown_fields=True):
+    allowed_tools: Allowed
+
+
+class TextFormat(Struct, tag="text"):
     pass
 
 
-class AllowedTools(Struct, tag="allowed_tools"):
+class JsonObject(Struct, tag="json_object"):
     pass
 
 
-class ResponseFormat(Struct):
-    type: str
+class Schema(Struct, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    schema: dict[str, object] | None = None
+    strict: bool | None = None
+
+
+class JsonSchema(Struct, tag="json_schema"):
+    json_schema: Schema
+
+
+class Thinking(Struct, forbid_unknown_fields=True):
+    type: Literal["adaptive", "enabled", "disabled", "between_tools"]
+    budget_tokens: int | None = None
+    display: Literal["summarized", "omitted"] | None = None
 
 
 Choice = Literal["none", "auto", "required"] | NamedFunction | NamedCustom | AllowedTools
@@ -165,14 +273,18 @@ class Body(Struct, forbid_unknown_fields=True):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Effort | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
+    response_format: TextFormat | JsonObject | JsonSchema | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    # Extensions: no parameters of Chat, but of a vendor behind this gateway.
+    thinking: Thinking | None = None
+    cache_control: CacheControl | None = None
     # Accepted without effect: hints that change no word of the answer, or belong to stored completions.
     seed: int | None = None
     prediction: object = None
     metadata: Metadata | None = None
-    user: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_retention: str | None = None
     prompt_cache_options: object = None
     # Only the defaults are accepted.
     n: int | None = None
@@ -184,7 +296,6 @@ class Body(Struct, forbid_unknown_fields=True):
     modalities: list[str] | None = None
     store: bool | None = None
     service_tier: str | None = None
-    response_format: ResponseFormat | None = None
     audio: object = None
     moderation: object = None
     web_search_options: object = None

@@ -1,10 +1,11 @@
 """Chat asked of a vendor on behalf of a client of another wire.
 
-Without a place in Chat, and dropped: the model's earlier reasoning. `is_error` of a tool result becomes a word
-before its text, images and documents of a result follow in a user message after the results.
+Without a place in Chat, and dropped: the model's earlier reasoning, marks for caching. `is_error` of a tool
+result becomes a word before its text, images and documents of a result follow in a user message after the
+results.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 
 import msgspec
@@ -14,6 +15,7 @@ from api.types import (
     Document,
     Image,
     Message,
+    OutputFormat,
     Part,
     Reasoning,
     Refusal,
@@ -25,53 +27,85 @@ from api.types import (
     ToolCall,
     ToolResult,
 )
-from api.wires import BadReply, rules
+from api.wires import BadReply, custom_calls, rules
 from api.wires.openai_chat.reply import stop_reason, tool_call, usage_of
 
 Item = dict[str, object]
 
 
-def render_request(
-    request: Request, target: Target, *, output_tokens: int | None, end_user: str | None
-) -> bytes:
+def render_request(request: Request, target: Target, *, output_tokens: int | None) -> bytes:
     """The body of POST /chat/completions. A pure function of its arguments: equal requests are equal bytes."""
     rules.check_tool_turns(request.messages)
     rules.check_tools(request)
+    rules.check_thinking(request)
     body: Item = {
         "model": target.upstream_model,
         "messages": [item for message in request.messages for item in _items(message)],
     }
     if not body["messages"]:
         raise GatewayError("invalid_request", "messages need at least one with content.", "messages")
-    bound = rules.output_bound(request, target.model, output_tokens)
-    choice = request.tool_choice
     optional: Item = {
-        "max_completion_tokens": bound,
+        "max_completion_tokens": rules.output_bound(request, target.model, output_tokens),
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": list(request.stop) or None,
         "tools": [_tool(tool) for tool in request.tools] or None,
-        "tool_choice": None if choice is None or not request.tools else _named(choice.name) or choice.mode,
+        "tool_choice": _tool_choice(request),
         "parallel_tool_calls": request.parallel_tool_calls if request.tools else None,
         "reasoning_effort": request.effort,
         "verbosity": request.verbosity,
-        "safety_identifier": end_user,
+        "response_format": request.output_format and _response_format(request.output_format),
+        "safety_identifier": request.end_user,
+        "prompt_cache_key": request.cache_key,
+        "prompt_cache_retention": request.cache_retention,
         "stream": request.is_stream or None,
         "stream_options": {"include_usage": True} if request.is_stream else None,
     }
-    return msgspec.json.encode(body | {key: value for key, value in optional.items() if value is not None})
+    return msgspec.json.encode(body | _known(optional))
+
+
+def _known(fields: Item) -> Item:
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _tool(tool: Tool) -> Item:
-    function: Item = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    if tool.is_strict:
-        function["strict"] = True
-    known = {key: value for key, value in function.items() if value is not None}
-    return {"type": "function", "function": known}
+    shown: Item = {"name": tool.name, "description": tool.description}
+    if tool.is_custom:
+        if tool.grammar is not None:
+            shown["format"] = {"type": "grammar", "grammar": msgspec.to_builtins(tool.grammar)}
+        return {"type": "custom", "custom": _known(shown)}
+    shown |= {"parameters": tool.parameters, "strict": tool.is_strict or None}
+    return {"type": "function", "function": _known(shown)}
 
 
-def _named(name: str | None) -> Item | None:
-    return None if name is None else {"type": "function", "function": {"name": name}}
+def _tool_choice(request: Request) -> str | Item | None:
+    choice = request.tool_choice
+    if choice is None or not request.tools:
+        return None
+    custom = custom_calls.names(request)
+    if choice.name is not None:
+        return _named(choice.name, custom)
+    if choice.allowed:
+        named = [_named(name, custom) for name in choice.allowed]
+        return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": named}}
+    return choice.mode
+
+
+def _named(name: str, custom: Collection[str]) -> Item:
+    kind = "custom" if name in custom else "function"
+    return {"type": kind, kind: {"name": name}}
+
+
+def _response_format(wanted: OutputFormat) -> Item:
+    if wanted.schema is None:
+        return {"type": "json_object"}
+    described: Item = {
+        "name": wanted.name,
+        "description": wanted.description,
+        "schema": wanted.schema,
+        "strict": wanted.is_strict,
+    }
+    return {"type": "json_schema", "json_schema": _known(described)}
 
 
 def _items(message: Message) -> Iterator[Item]:
@@ -132,9 +166,21 @@ class _Function(msgspec.Struct):
     arguments: str = ""
 
 
+class _Custom(msgspec.Struct):
+    name: str = ""
+    input: str = ""
+
+
 class _Call(msgspec.Struct):
     id: str = ""
     function: _Function = msgspec.field(default_factory=_Function)
+    custom: _Custom | None = None
+
+    def part(self) -> ToolCall:
+        if self.custom is not None:
+            custom = self.custom
+            return ToolCall(id=self.id, name=custom.name, arguments=custom.input, is_custom=True)
+        return ToolCall(id=self.id, name=self.function.name, arguments=self.function.arguments or "{}")
 
 
 class _Message(msgspec.Struct):
@@ -175,8 +221,7 @@ def parse_reply(body: bytes) -> Reply:
         parts.append(Text(text=message.content))
     if message.refusal:
         parts.append(Refusal(text=message.refusal))
-    for call in message.tool_calls or ():
-        parts.append(ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments or "{}"))
+    parts += [call.part() for call in message.tool_calls or ()]
     return Reply(
         parts=tuple(parts),
         stop=stop_reason(choice.finish_reason or "stop"),

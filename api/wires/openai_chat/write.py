@@ -2,7 +2,9 @@
 
 The chunk with the role comes first, one chunk for each delta after it, then an empty delta with the finish
 reason, then (when asked for) the usage with no choices; `end` is [DONE]. Tool calls are counted among
-themselves, whatever other parts stand between them. Signatures of reasoning have no place in a chunk.
+themselves, whatever other parts stand between them. What a vendor wants back of his reasoning is gathered and
+goes out whole, right before the finish. A custom call has its own shape, which the library's types for chunks
+lack but its code gathers.
 """
 
 from typing import cast
@@ -19,10 +21,12 @@ from api.types import (
     Heartbeat,
     PartEnded,
     PartStarted,
+    Reasoning,
     ReasoningDelta,
+    ReasoningSealed,
     TextDelta,
 )
-from api.wires.openai_chat.reply import DONE, FINISH_REASONS, stream_error, usage_object
+from api.wires.openai_chat.reply import DONE, FINISH_REASONS, carriers, stream_error, usage_object
 from models.usage import Usage
 
 PING = b": ping\n\n"
@@ -39,7 +43,9 @@ class ChatWriter:
         self._has_begun = False
         self._refusals: set[int] = set()
         self._calls: dict[int, int] = {}
+        self._custom: set[int] = set()
         self._empty_calls: set[int] = set()
+        self._reasoning: list[Reasoning] = []
 
     def write(self, event: Event) -> bytes:
         match event:
@@ -64,6 +70,9 @@ class ChatWriter:
             case ArgumentsDelta(index=index, fragment=fragment) if fragment:
                 self._empty_calls.discard(index)
                 return self._arguments(index, fragment)
+            case ReasoningSealed(reasoning=reasoning):
+                self._reasoning.append(reasoning)
+                return b""
             case PartStarted():
                 return self._start(event)
             case PartEnded(index=index) if index in self._empty_calls:
@@ -80,18 +89,29 @@ class ChatWriter:
         if part.kind != "tool_call":
             return b""
         self._calls[part.index] = number = len(self._calls)
-        self._empty_calls.add(part.index)
-        function = {"name": part.name, "arguments": ""}
-        call = {"index": number, "id": part.id, "type": "function", "function": function}
+        call: dict[str, object] = {"index": number, "id": part.id}
+        if part.is_custom:
+            self._custom.add(part.index)
+            call |= {"type": "custom", "custom": {"name": part.name, "input": ""}}
+        else:
+            self._empty_calls.add(part.index)
+            call |= {"type": "function", "function": {"name": part.name, "arguments": ""}}
         return self._chunk({"tool_calls": [call]})
 
     def _arguments(self, index: int, fragment: str) -> bytes:
-        call = {"index": self._calls[index], "function": {"arguments": fragment}}
+        grown = (
+            {"custom": {"input": fragment}}
+            if index in self._custom
+            else {"function": {"arguments": fragment}}
+        )
+        call = {"index": self._calls[index], **grown}
         return self._chunk({"tool_calls": [call]})
 
     def _finish(self, event: Finished) -> bytes:
         unended = b"".join(self._arguments(index, "{}") for index in sorted(self._empty_calls))
         self._empty_calls.clear()
+        carried = carriers(self._reasoning)
+        unended += self._chunk(carried) if carried else b""
         finish = self._chunk({}, FINISH_REASONS[event.stop])
         usage = self._usage_chunk(event.usage) if self._wants_usage and event.usage else b""
         return unended + finish + usage

@@ -6,7 +6,8 @@ What a canonical request means here:
 - `strict` is always said, a bound on output below 16 is raised to 16: upstream's least
 - accepted where it is the default and not forwarded: temperature, top_p; refused: stop sequences, other
   efforts than the model's
-- dropped without a word: empty texts, reasoning of other vendors
+- dropped without a word: empty texts, reasoning of other vendors, marks for caching (this vendor caches by
+  himself)
 Usage: upstream's `input_tokens` includes what the cache gave and took, which is subtracted for the fresh
 class; `output_tokens` includes reasoning, whose share is named.
 """

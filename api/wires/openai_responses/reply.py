@@ -42,6 +42,12 @@ class CallItem(msgspec.Struct, tag="function_call"):
     arguments: str = ""
 
 
+class CustomCallItem(msgspec.Struct, tag="custom_tool_call"):
+    call_id: str
+    name: str
+    input: str = ""
+
+
 class _ReasoningText(msgspec.Struct):
     text: str = ""
 
@@ -56,8 +62,12 @@ class ReasoningItem(msgspec.Struct, tag="reasoning"):
         """The summary, where there is one; the model's own words else."""
         return "\n\n".join(piece.text for piece in self.summary or self.content or [] if piece.text)
 
+    def canonical(self) -> Reasoning:
+        pieces = tuple(piece.text for piece in self.summary)
+        return Reasoning(text=self.text, signature=self.encrypted_content, pieces=pieces, vendor=VENDOR)
 
-Item = MessageItem | CallItem | ReasoningItem
+
+Item = MessageItem | CallItem | CustomCallItem | ReasoningItem
 ITEMS: Final[KnownTypes[Item]] = KnownTypes(Item)
 
 
@@ -156,5 +166,7 @@ def _parts(item: Item) -> list[Part]:
             ]
         case CallItem():
             return [ToolCall(id=item.call_id, name=item.name, arguments=item.arguments or "{}")]
+        case CustomCallItem():
+            return [ToolCall(id=item.call_id, name=item.name, arguments=item.input, is_custom=True)]
         case ReasoningItem():
-            return [Reasoning(text=item.text, signature=item.encrypted_content, vendor=VENDOR)]
+            return [item.canonical()]

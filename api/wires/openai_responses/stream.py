@@ -20,7 +20,7 @@ from api.types import (
     PartEnded,
     PartStarted,
     ReasoningDelta,
-    SignatureDelta,
+    ReasoningSealed,
     Started,
     TextDelta,
 )
@@ -29,6 +29,7 @@ from api.wires.openai_responses.errors import failed
 from api.wires.openai_responses.reply import (
     ITEMS,
     CallItem,
+    CustomCallItem,
     MessageItem,
     OutputText,
     ReasoningItem,
@@ -37,6 +38,7 @@ from api.wires.openai_responses.reply import (
 )
 from models.usage import Usage
 
+AnyCall = CallItem | CustomCallItem
 PartKind = Literal["text", "tool_call", "reasoning", "refusal"]
 
 
@@ -92,6 +94,11 @@ class _ArgumentsDelta(msgspec.Struct, tag="response.function_call_arguments.delt
     delta: str = ""
 
 
+class _InputDelta(msgspec.Struct, tag="response.custom_tool_call_input.delta"):
+    output_index: int
+    delta: str = ""
+
+
 class _Completed(msgspec.Struct, tag="response.completed"):
     response: Response
 
@@ -124,6 +131,7 @@ _AnyEvent = (
     | _SummaryDelta
     | _ReasoningDelta
     | _ArgumentsDelta
+    | _InputDelta
     | _Completed
     | _Incomplete
     | _Failed
@@ -137,6 +145,7 @@ class _Part(msgspec.Struct):
     kind: PartKind
     has_content: bool = False
     is_open: bool = True
+    is_custom: bool = False
     piece: int = 0
     """Which of its summaries was last added to."""
 
@@ -174,7 +183,7 @@ class Reader:
                 self._complete_text(self._content(event, "text"), event.text)
             case _RefusalDone():
                 self._complete_text(self._content(event, "refusal"), event.refusal)
-            case _ArgumentsDelta():
+            case _ArgumentsDelta() | _InputDelta():
                 self._add_arguments(event.output_index, event.delta)
             case _SummaryDelta() | _ReasoningDelta():
                 self._add_reasoning(event)
@@ -196,7 +205,7 @@ class Reader:
 
     def _item_added(self, event: _ItemAdded) -> None:
         match ITEMS.decode(event.item):
-            case CallItem() as call:
+            case (CallItem() | CustomCallItem()) as call:
                 self._call(event.output_index, call)
             case ReasoningItem():
                 self._reasoning(event.output_index)
@@ -212,18 +221,18 @@ class Reader:
                     else:
                         part = self._part((index, content_index), "refusal")
                         self._complete_text(part, content.refusal)
-            case CallItem() as call:
+            case (CallItem() | CustomCallItem()) as call:
                 part = self._call(index, call)
                 if not part.has_content:
-                    self._add_arguments(index, call.arguments)
+                    self._add_arguments(index, call.arguments if isinstance(call, CallItem) else call.input)
                 self._end(part)
             case ReasoningItem() as reasoning:
                 part = self._reasoning(index)
                 if not part.has_content and reasoning.text:
                     self._made.append(ReasoningDelta(index=part.index, text=reasoning.text))
-                # In the added item it may be incomplete.
-                if reasoning.encrypted_content:
-                    self._made.append(SignatureDelta(index=part.index, signature=reasoning.encrypted_content))
+                # Taken from here alone: in the added item the encrypted content may be incomplete.
+                if part.is_open:
+                    self._made.append(ReasoningSealed(index=part.index, reasoning=reasoning.canonical()))
                 self._end(part)
 
     def _finish(self, response: Response, *, is_incomplete: bool) -> None:
@@ -249,18 +258,21 @@ class Reader:
 
     # --- parts ------------------------------------------------------------------------------------------
 
-    def _part(self, key: tuple[int, int | None], kind: PartKind, call: CallItem | None = None) -> _Part:
+    def _part(self, key: tuple[int, int | None], kind: PartKind, call: AnyCall | None = None) -> _Part:
         part = self._parts.get(key)
         if part is None:
             part = self._parts[key] = _Part(len(self._parts), kind)
+            part.is_custom = isinstance(call, CustomCallItem)
             id_, name = (call.call_id, call.name) if call else (None, None)
-            self._made.append(PartStarted(index=part.index, kind=kind, id=id_, name=name))
+            self._made.append(
+                PartStarted(index=part.index, kind=kind, id=id_, name=name, is_custom=part.is_custom)
+            )
         return part
 
     def _content(self, event: _ContentEvent, kind: Literal["text", "refusal"]) -> _Part:
         return self._part((event.output_index, event.content_index), kind)
 
-    def _call(self, index: int, call: CallItem) -> _Part:
+    def _call(self, index: int, call: AnyCall) -> _Part:
         return self._part((index, None), "tool_call", call)
 
     def _reasoning(self, index: int) -> _Part:
@@ -295,7 +307,7 @@ class Reader:
     def _end(self, part: _Part) -> None:
         if not part.is_open:
             return
-        if part.kind == "tool_call" and not part.has_content:
+        if part.kind == "tool_call" and not part.has_content and not part.is_custom:
             self._made.append(ArgumentsDelta(index=part.index, fragment="{}"))
         part.is_open = False
         self._made.append(PartEnded(index=part.index))

@@ -162,3 +162,12 @@ def test_g50_the_operators_empty_account_is_not_the_clients_fault() -> None:
 def test_g51_a_spend_limit_is_not_worth_another_try() -> None:
     content = error("rate_limit_error", details={"error_code": "enforced_spend_limit_reached"})
     assert anthropic_messages.parse_error(429, content).is_retryable is False
+
+
+def test_thinking_that_came_back_altered_is_named() -> None:
+    words = "messages.1.content.0: Invalid `signature` in `thinking` block"
+    body = json.dumps(
+        {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+    ).encode()
+    error = anthropic_messages.parse_error(400, body)
+    assert (error.kind, error.status, error.param) == ("invalid_thinking_signature", 400, "messages")

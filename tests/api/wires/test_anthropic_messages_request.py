@@ -207,7 +207,7 @@ def test_g31_more_strict_tools_than_upstream_takes_are_refused() -> None:
 
 
 def test_the_end_user_and_the_stream_are_told() -> None:
-    body = rendered(asked(is_stream=True), end_user="ab12")
+    body = rendered(asked(is_stream=True, end_user="ab12"))
     assert body["metadata"] == {"user_id": "ab12"}
     assert body["stream"] is True
 
@@ -217,6 +217,6 @@ def test_g62_equal_requests_are_equal_bytes() -> None:
         request = asked(
             "Hi", assistant(call("a|b"), call("a:b")), result("a:b"), result("a|b"), tools=(WEATHER,)
         )
-        return anthropic_messages.render_request(request, SONNET, output_tokens=5, end_user="u")
+        return anthropic_messages.render_request(request, SONNET, output_tokens=5)
 
     assert made() == made()

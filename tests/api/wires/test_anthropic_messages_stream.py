@@ -12,8 +12,9 @@ from api.types import (
     Heartbeat,
     PartEnded,
     PartStarted,
+    Reasoning,
     ReasoningDelta,
-    SignatureDelta,
+    ReasoningSealed,
     Started,
     TextDelta,
 )
@@ -120,14 +121,34 @@ def test_thinking_and_its_signature_are_told() -> None:
     assert made[1:] == [
         PartStarted(index=0, kind="reasoning"),
         ReasoningDelta(index=0, text="Hm"),
-        SignatureDelta(index=0, signature="sig"),
+        ReasoningSealed(index=0, reasoning=Reasoning(text="Hm", signature="sig", vendor="anthropic")),
         PartEnded(index=0),
     ]
 
 
 def test_thinking_may_come_with_its_block() -> None:
-    made = read(start(), block(0, type="thinking", thinking="Hm", signature="sig"))
-    assert made[2:] == [ReasoningDelta(index=0, text="Hm"), SignatureDelta(index=0, signature="sig")]
+    made = read(start(), block(0, type="thinking", thinking="Hm", signature="old"), stop(0))
+    sealed = Reasoning(text="Hm", signature="old", vendor="anthropic")
+    assert made[2:-1] == [ReasoningDelta(index=0, text="Hm"), ReasoningSealed(index=0, reasoning=sealed)]
+
+
+def test_a_later_signature_replaces_the_earlier_one() -> None:
+    made = read(
+        start(),
+        block(0, type="thinking", thinking="", signature="old"),
+        delta(0, type="signature_delta", signature="new"),
+        stop(0),
+    )
+    assert ReasoningSealed(index=0, reasoning=Reasoning(signature="new", vendor="anthropic")) in made
+
+
+def test_hidden_thinking_is_kept_for_its_vendor() -> None:
+    made = read(start(), block(0, type="redacted_thinking", data="EmwKAhgB"), stop(0))
+    assert made[1:] == [
+        PartStarted(index=0, kind="reasoning"),
+        ReasoningSealed(index=0, reasoning=Reasoning(redacted="EmwKAhgB", vendor="anthropic")),
+        PartEnded(index=0),
+    ]
 
 
 def test_g39_usage_keeps_the_classes_apart() -> None:

@@ -229,7 +229,7 @@ def test_a_text_file_is_a_document_of_its_words() -> None:
 @pytest.mark.parametrize(("media_type", "content"), [("text/plain", "/w=="), ("application/zip", "AAAA")])
 def test_other_files_are_refused_where_they_stand(media_type: str, content: str) -> None:
     file = Document(media_type=media_type, content=content)
-    assert refused(asked(user(file, path="messages[0]"))).param == "messages[0].content[0]"
+    assert refused(asked(user(file, path="messages[0]"))).param == "messages[0].content[0].file.file_data"
 
 
 def test_an_image_in_a_tool_result_stays_in_it() -> None:

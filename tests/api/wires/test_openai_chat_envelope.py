@@ -384,6 +384,22 @@ def test_r8_the_defaults_of_those_go_through() -> None:
         assert passed(**fields) == {"model": "gpt-5", "messages": HELLO, **fields}
 
 
+def test_what_another_vendors_model_carried_is_left_out_and_all_else_stays() -> None:
+    turn = {"role": "assistant", "content": "Hi", "unknown": {"kept": 1}}
+    carried = {"reasoning_content": "Hm", "thinking_blocks": [{"type": "thinking"}], "reasoning_items": []}
+    plain = {"role": "assistant", "content": '"thinking_blocks"', "reasoning_content": "its own"}
+    made = passed(messages=[*HELLO, {**turn, **carried}, plain])
+    assert made["messages"] == [*HELLO, turn, plain]
+
+
+def test_marks_for_caching_are_left_out() -> None:
+    mark = {"cache_control": {"type": "ephemeral"}}
+    part = {"type": "text", "text": '"cache_control"'}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"properties": mark}}}
+    made = passed(messages=[{"role": "user", "content": [part | mark], **mark}], tools=[tool | mark], **mark)
+    assert made == {"model": "gpt-5", "messages": [{"role": "user", "content": [part]}], "tools": [tool]}
+
+
 def test_g62_the_same_request_gives_the_same_bytes() -> None:
     content = body(user="u", stream=True, seed=1)
     sent = [

@@ -17,9 +17,9 @@ from api.types import (
     PartStarted,
     Reasoning,
     ReasoningDelta,
+    ReasoningSealed,
     Refusal,
     Reply,
-    SignatureDelta,
     Started,
     Text,
     TextDelta,
@@ -33,7 +33,7 @@ EVENTS: list[Event] = [
     Started(usage=Usage(input_tokens=10)),
     PartStarted(index=0, kind="reasoning"),
     ReasoningDelta(index=0, text="hm"),
-    SignatureDelta(index=0, signature="s"),
+    ReasoningSealed(index=0, reasoning=Reasoning(text="hm", signature="s", vendor="anthropic")),
     PartEnded(index=0),
     PartStarted(index=1, kind="text"),
     TextDelta(index=1, text="Grüße "),
@@ -101,6 +101,7 @@ def test_g36_g37_a_stream_is_written_chunk_by_chunk() -> None:
         },
         {"tool_calls": [{"index": 1, "function": {"arguments": '{"x":'}}]},
         {"tool_calls": [{"index": 1, "function": {"arguments": "1}"}}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "s"}]},
         {},
     ]
 

@@ -64,7 +64,7 @@ def test_items_keep_their_order_and_those_not_known_are_passed_over() -> None:
     ]
     reply = openai_responses.parse_reply(body(output=output))
     assert reply.parts == (
-        Reasoning(text="A\n\nB", signature="gAAA", vendor="openai"),
+        Reasoning(text="A\n\nB", signature="gAAA", pieces=("A", "B"), vendor="openai"),
         Refusal(text="No."),
         ToolCall(id="call_1", name="f", arguments='{"x": 1}'),
         ToolCall(id="call_2", name="g", arguments="{}"),

@@ -29,8 +29,8 @@ WEATHER = Tool(
 CLOCK = Tool(name="clock")
 
 
-def rendered(request: Request, *, granted: int | None = None, end_user: str | None = None) -> dict[str, Any]:
-    body = openai_responses.render_request(request, CODEX, output_tokens=granted, end_user=end_user)
+def rendered(request: Request, *, granted: int | None = None) -> dict[str, Any]:
+    body = openai_responses.render_request(request, CODEX, output_tokens=granted)
     made: dict[str, Any] = json.loads(body)
     assert sdk_types.mismatch(PATH, openai_rules.typed(PATH, made)) is None
     openai_rules.check(PATH, made)
@@ -39,7 +39,7 @@ def rendered(request: Request, *, granted: int | None = None, end_user: str | No
 
 def refused(request: Request) -> GatewayError:
     with pytest.raises(GatewayError) as caught:
-        openai_responses.render_request(request, CODEX, output_tokens=None, end_user=None)
+        openai_responses.render_request(request, CODEX, output_tokens=None)
     assert caught.value.status == 400
     return caught.value
 
@@ -108,7 +108,7 @@ def test_g33_an_effort_that_the_model_lacks_is_refused(effort: Any) -> None:
 
 
 def test_verbosity_the_end_user_and_the_stream_are_told() -> None:
-    body = rendered(asked(verbosity="low", is_stream=True), end_user="ab12")
+    body = rendered(asked(verbosity="low", is_stream=True, end_user="ab12"))
     assert body["text"] == {"verbosity": "low"}
     assert body["safety_identifier"] == "ab12"
     assert body["stream"] is True
@@ -118,7 +118,7 @@ def test_verbosity_the_end_user_and_the_stream_are_told() -> None:
 def test_g62_equal_requests_are_equal_bytes() -> None:
     def made() -> bytes:
         request = asked("Hi", tools=(WEATHER, CLOCK), effort="low")
-        return openai_responses.render_request(request, CODEX, output_tokens=50, end_user="u")
+        return openai_responses.render_request(request, CODEX, output_tokens=50)
 
     assert made() == made()
 
@@ -212,10 +212,10 @@ def test_a_file_is_data_with_its_name() -> None:
 
 
 def test_reasoning_goes_back_encrypted_before_what_it_led_to() -> None:
-    own = Reasoning(text="Hm", signature="gAAA", vendor="openai")
+    own = Reasoning(text="Hm", signature="gAAA", pieces=("Hm",), vendor="openai")
     other = Reasoning(text="Hm", signature="sig", vendor="anthropic")
     request = asked("Hi", assistant(own, other, "Hello"), "More")
-    body = json.loads(openai_responses.render_request(request, CODEX, output_tokens=None, end_user=None))
+    body = json.loads(openai_responses.render_request(request, CODEX, output_tokens=None))
     assert body["input"][1:3] == [
         {
             "type": "reasoning",

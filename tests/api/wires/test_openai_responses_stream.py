@@ -11,8 +11,9 @@ from api.types import (
     Finished,
     PartEnded,
     PartStarted,
+    Reasoning,
     ReasoningDelta,
-    SignatureDelta,
+    ReasoningSealed,
     Started,
     TextDelta,
 )
@@ -240,7 +241,7 @@ def test_summaries_of_reasoning_stand_apart_and_the_signature_is_the_finished_it
         ReasoningDelta(index=0, text="First "),
         ReasoningDelta(index=0, text="this."),
         ReasoningDelta(index=0, text="\n\nThen that."),
-        SignatureDelta(index=0, signature="whole"),
+        ReasoningSealed(index=0, reasoning=Reasoning(signature="whole", vendor="openai")),
         PartEnded(index=0),
     ]
 
