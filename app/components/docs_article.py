@@ -106,17 +106,21 @@ _EFFECTS: Final[dict[parameters.Effect, str]] = {
 
 
 def _support(server: Server) -> Filled:
-    families = [parameters.family(model) for model in server.models]
+    """Models of one family share a column."""
+    families: dict[parameters.Family, list[str]] = {}
+    for model in server.models:
+        families.setdefault(parameters.family(model), []).append(model.id)
     rows = [
-        (_codes(row.name), *(_EFFECTS[row.effects[family]] for family in families), row.note)
+        (_parameter(row), *(_EFFECTS[row.effects[family]] for family in families))
         for row in parameters.load()
     ]
-    columns = [
-        Column("Parameter", is_name=True),
-        *(Column(model.id) for model in server.models),
-        Column("Note"),
-    ]
+    columns = [Column("Parameter", is_name=True), *(Column(", ".join(ids)) for ids in families.values())]
     return columns, rows, "What each parameter does for each model"
+
+
+def _parameter(row: parameters.Parameter) -> Markup:
+    cell = Markup('<span class="d-param"><code>{}</code><span class="s-small s-faint">{}</span></span>')
+    return cell.format(row.name, row.note)
 
 
 def _headers() -> Filled:
