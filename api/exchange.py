@@ -22,7 +22,7 @@ from api.client import Headers, internal_error, new_id, plain_error, start
 from api.errors import GatewayError
 from api.metering import Ledger, LedgerAway, cost
 from api.outlet import Outlet
-from api.providers.base import Provider, UpstreamCall, UpstreamFailure, UpstreamReply
+from api.providers.base import MAX_REPLY_BYTES, Provider, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
 from api.types import Envelope, Reply, StopReason, Target, WireName
 from api.wires import BadReply, Reader
@@ -30,7 +30,7 @@ from api.wires.custom_calls import RestoringReader, restored
 from models.keys import Principal
 from models.live import Lease
 from models.notices import Notices
-from models.usage import FinalRow, OpenRow, Usage
+from models.usage import FinalRow, OpenRow, Usage, believable
 
 log = logging.getLogger("starscoo.gateway")
 
@@ -110,6 +110,7 @@ class Exchange(Response):
         self._may_leave = True
         self._is_running = False
         self._has_left = False
+        self._is_stopping = False
         self._opened = parts.ledger.open(
             OpenRow(
                 id=call.work.id,
@@ -127,8 +128,12 @@ class Exchange(Response):
         self._parts.running.add(task)
         task.add_done_callback(self._parts.running.discard)
         # A server says "disconnect" also when the answer is complete; then the task has nothing left to cut.
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            # The server has waited long enough for this answer; it is settled and told before the end.
+            self._is_stopping = True
         self._has_left = True
         if self._is_running and self._may_leave and not task.done():
             task.cancel()
@@ -146,7 +151,11 @@ class Exchange(Response):
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
-            await self._settle_rest("client_abort", 499, "client_abort")
+            self._cut_upstream()
+            if self._is_stopping:
+                await self._fail(send, GatewayError("service_unavailable", _STOPPING, retry_after=5))
+            else:
+                await self._settle_rest("client_abort", 499, "client_abort")
         except GatewayError as error:
             if error.kind == "upstream_unavailable":
                 self._alarm(error)
@@ -165,8 +174,12 @@ class Exchange(Response):
         finally:
             if self._outlet is not None:
                 self._outlet.close()
-            if self._reply is not None:
-                self._reply.close()
+            self._cut_upstream()
+
+    def _cut_upstream(self) -> None:
+        """At once, before anything waits for the ledger: a model that nobody listens to costs money."""
+        if self._reply is not None:
+            self._reply.close()
 
     def _alarm(self, error: GatewayError) -> None:
         """The upstream refuses the operator's own account: only he can do something about it."""
@@ -212,7 +225,11 @@ class Exchange(Response):
         call = self._call
         collector = Collector()
         self._relay = relay = Translated(call.reader(), collector)
+        size = 0
         while chunk := await reply.next_chunk():
+            size += len(chunk)
+            if size > MAX_REPLY_BYTES:
+                raise UpstreamFailure("upstream_error", f"the answer passed {MAX_REPLY_BYTES} bytes")
             relay.feed(chunk)
             if relay.error is not None:
                 raise relay.error
@@ -251,10 +268,8 @@ class Exchange(Response):
             if not chunk and not relay.is_finished:
                 raise UpstreamFailure("upstream_disconnected", "the stream ended without its end event")
         self._may_leave = False
-        if relay.usage is None:
-            await self._settle_rest("ok", 200, None)
-        else:
-            await self._settle("ok", 200, relay.usage, stop=relay.stop)
+        used = relay.usage or self._estimate()
+        await self._settle("ok", 200, used, is_estimated=relay.usage is None, stop=relay.stop)
         await outlet.end(relay.end())
 
     def _make_relay(self) -> Relay:
@@ -278,11 +293,12 @@ class Exchange(Response):
         """Settle, then tell: as a status while nothing was sent, else as an event, and never as a finished
         answer."""
         self._may_leave = False
-        has_begun = self._outlet is not None and await self._hushed(self._outlet)
+        self._cut_upstream()
         if not self._is_settled:
-            has_output = has_begun or (self._relay is not None and self._relay.output_chars > 0)
+            # A comment line that went out while the upstream was silent is no output.
+            has_output = self._first_token_ms is not None or bool(self._relay and self._relay.output_chars)
             await self._settle_rest("cut" if has_output else "error", error.status, error.kind)
-        if has_begun:
+        if self._outlet is not None and await self._hushed(self._outlet):
             body = wires.front(self._call.work.front).stream_error(error)
             await send({"type": "http.response.body", "body": body})
             return
@@ -295,8 +311,8 @@ class Exchange(Response):
         """Whether the client has seen headers, which no comment line can change any more."""
         try:
             await outlet.hush()
-        except GatewayError:
-            pass  # the ledger is away: the failure at hand is told instead
+        except Exception:  # the ledger is away, or so is the client: the failure at hand is told instead
+            log.debug("a comment line could not be sent", exc_info=True)
         return outlet.has_begun
 
     async def _settle_rest(self, outcome: Outcome, status: int, code: str | None) -> None:
@@ -306,18 +322,21 @@ class Exchange(Response):
         if outcome == "error":
             used, is_estimated = Usage(), False
         else:
-            relay = self._relay
-            used = estimated(
-                relay.usage if relay else None,
-                prompt_tokens=self._call.envelope.prompt_tokens,
-                output_chars=relay.output_chars if relay else 0,
-            )
-            is_estimated = True
+            used, is_estimated = self._estimate(), True
         stop = self._relay.stop if self._relay else None
         try:
             await self._settle(outcome, status, used, is_estimated=is_estimated, code=code, stop=stop)
         except GatewayError:
             log.error("%s: its final row waits for the database", self._call.work.id)
+
+    def _estimate(self) -> Usage:
+        """What was reported so far, and the prompt and output as far as they are known where nothing was."""
+        relay = self._relay
+        return estimated(
+            relay.usage if relay else None,
+            prompt_tokens=self._call.envelope.prompt_tokens,
+            output_chars=relay.output_chars if relay else 0,
+        )
 
     async def _settle(
         self,
@@ -332,6 +351,8 @@ class Exchange(Response):
         """The lease becomes actual usage, then the final row is committed. Raises `service_unavailable`."""
         self._is_settled = True
         call = self._call
+        claimed, used = used, believable(used)
+        is_estimated = is_estimated or used != claimed
         await self._parts.admission.settle(call.lease, used.total_tokens)
         receipt = self._parts.ledger.finish(
             FinalRow(
@@ -364,6 +385,7 @@ async def _written(receipt: asyncio.Future[None]) -> None:
         raise GatewayError("service_unavailable", _AWAY, retry_after=5) from error
 
 
+_STOPPING: Final = "This server is shutting down and could not wait for the end of the answer. Try again."
 _AWAY: Final = (
     "The answer could not be entered in the ledger, so it is not delivered. Try again in a few seconds."
 )

@@ -70,6 +70,8 @@ class Outlet:
     async def _put(self, body: bytes) -> None:
         if not self.has_begun:
             await self._before_headers()
+        # Asked again: a comment line may have begun the answer meanwhile.
+        if not self.has_begun:
             self.has_begun = True
             await self._send(start(200, b"text/event-stream", self._headers))
         await self._send({"type": "http.response.body", "body": body, "more_body": True})

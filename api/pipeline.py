@@ -5,7 +5,9 @@ settles (steps 7 to 9). What the gateway itself refuses consumes nothing: a leas
 refuses.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -37,6 +39,7 @@ UNSUPPORTED_HEADER: Final = "x-starscoo-unsupported"
 """`drop` asks to leave out what the model does not support; otherwise it is refused."""
 DROPPED_HEADER: Final = b"x-starscoo-dropped"
 NONE: Final = frozenset[str]()
+LONG_BODY_BYTES: Final = 128 * 1024
 REFUSED_STATUSES: Final = frozenset({400, 403, 404, 429})
 
 
@@ -80,7 +83,11 @@ class Pipeline:
             lease = await self._reserve(work, target, request)
             try:
                 may_drop = request.headers.get(UNSUPPORTED_HEADER, "").strip().lower() == "drop"
-                return Exchange(self.parts, self._translate(work, target, lease, may_drop=may_drop))
+                translate = partial(self._translate, work, target, lease, may_drop=may_drop)
+                # A long conversation takes long to read; nobody else waits for that.
+                is_long = len(body) > LONG_BODY_BYTES
+                call = await asyncio.to_thread(translate) if is_long else translate()
+                return Exchange(self.parts, call)
             except BaseException:
                 await self.admission.release(lease)
                 raise
@@ -94,6 +101,7 @@ class Pipeline:
             return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
         except StaleError:
             work.principal = await self.authenticator.again(work.principal, request.headers)
+            check_standing(work.principal)
         try:
             return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
         except StaleError as error:

@@ -34,7 +34,7 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.services import Arrival, Services
-from app.serving import DRAIN_SECONDS, PublicServer, loopback_server, public_config
+from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
 from models import catalog, counts, epochs, limits, usage
 from models.catalog import ProviderEntry
@@ -46,7 +46,9 @@ from models.notices import Notices
 log = logging.getLogger("starscoo")
 
 WATCH_SECONDS = 0.25
-WATCH_OVERLAP_MS = 10_000
+SETTLE_SECONDS = 3
+WATCH_OVERLAP_MS = 120_000
+"""A change is stamped before it waits for the writer lock, and by the clock of another machine."""
 PAGE_BODY_BYTES = 2 * 1024 * 1024
 """Forms, and the polling transport of the pages' socket, which drops messages over 1 MB itself."""
 
@@ -159,7 +161,8 @@ class Starscoo:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
         if self.pipeline.parts.running:
-            await asyncio.wait(self.pipeline.parts.running, timeout=DRAIN_SECONDS)
+            # The server has waited for them already; what is left is being settled.
+            await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)

@@ -246,7 +246,11 @@ def _sqlite_engine(url: URL, durability: Durability, wait_s: float, *, is_writer
     """The driver runs in autocommit and we say BEGIN ourselves: left alone it begins late and deferred."""
     pool = {"pool_size": 1, "max_overflow": 0} if is_writer else {"pool_size": 4, "max_overflow": 4}
     engine = create_engine(
-        url, connect_args={"timeout": wait_s, "check_same_thread": False}, pool_timeout=wait_s, **pool
+        url,
+        connect_args={"timeout": wait_s, "check_same_thread": False},
+        pool_timeout=wait_s,
+        hide_parameters=True,  # they hold what must not stand in a log
+        **pool,
     )
     writer_pragmas = [
         "journal_mode = WAL",
@@ -279,5 +283,11 @@ def _postgres_engine(url: URL, durability: Durability, wait_s: float) -> Engine:
         settings += " -c synchronous_commit=off"
     arguments = {"connect_timeout": max(2, round(wait_s)), "options": url.query.get("options", settings)}
     return create_engine(
-        url, connect_args=arguments, pool_size=8, max_overflow=4, pool_timeout=wait_s, pool_pre_ping=True
+        url,
+        connect_args=arguments,
+        pool_size=8,
+        max_overflow=4,
+        pool_timeout=wait_s,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )

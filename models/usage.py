@@ -409,11 +409,17 @@ def _sums(rows: Iterable[FinalRow]) -> list[tuple[object, ...]]:
 def _storable_figures(row: FinalRow) -> FinalRow:
     """An upstream that reports more than any request can use is cut short, and its row marked: a figure that no
     column holds would hold up the whole batch, and with it every other request."""
-    used = row.usage
-    if used.total_tokens <= _MOST_TOKENS and row.cost_nusd <= _MOST_NUSD:
+    used = believable(row.usage)
+    cost_nusd = max(0, min(row.cost_nusd, _MOST_NUSD))
+    if used == row.usage and cost_nusd == row.cost_nusd:
         return row
-    shortened = Usage(*(min(tokens, _MOST_TOKENS) for tokens in astuple(used)))
-    return replace(row, usage=shortened, cost_nusd=min(row.cost_nusd, _MOST_NUSD), is_estimated=True)
+    return replace(row, usage=used, cost_nusd=cost_nusd, is_estimated=True)
+
+
+def believable(used: Usage) -> Usage:
+    """Every class between nothing and the most that a request can use: an upstream may claim anything, and a
+    negative figure would give a customer tokens back."""
+    return Usage(*(max(0, min(tokens, _MOST_TOKENS)) for tokens in astuple(used)))
 
 
 def _refusal_values(line: refusals.Line) -> tuple[object, ...]:

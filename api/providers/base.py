@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from api.errors import Kind
 from api.types import WireName
+
+MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
+"""The largest answer that is held whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ while it lay idle is replaced once, before anything of an answer was seen.
 """
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 
-from api.providers.base import Access, UpstreamCall, UpstreamFailure, UpstreamReply
+from api.providers.base import MAX_REPLY_BYTES, Access, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.types import WireName
 
-MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
 CONNECT_SECONDS: Final = 10
 
 
@@ -55,7 +55,8 @@ class Transport:
         except TimeoutError as error:
             raise UpstreamFailure("upstream_timeout", f"no answer in time: {error!r}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamFailure("upstream_error", f"no answer: {error!r}") from error
+            if not _was_reset(error):
+                raise UpstreamFailure("upstream_error", f"no answer: {error!r}") from error
         try:
             return await self._post_once(self._session, url, headers, body)
         except TimeoutError as error:
@@ -75,6 +76,14 @@ class Transport:
                 "upstream_error", f"the answer is encoded as {encoding!r}, identity was asked"
             )
         return HttpReply(response)
+
+
+def _was_reset(error: Exception) -> bool:
+    """Whether an established connection was reset, as balancers do to idle ones."""
+    is_established = isinstance(error, aiohttp.ClientOSError) and not isinstance(
+        error, aiohttp.ClientConnectorError
+    )
+    return is_established and getattr(error, "errno", None) in (errno.ECONNRESET, errno.EPIPE)
 
 
 class HttpReply:

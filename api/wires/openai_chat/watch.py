@@ -76,7 +76,7 @@ class ChatWatcher:
         """What an upstream that ended without a last blank line had still said, if it is whole."""
         rest, self._tail = self._tail.rstrip(b"\r\n"), b""
         data = _DATA.search(rest)
-        if data is None or (data[1] != b"[DONE]" and _read(data[1]) is None):
+        if data is None or not (_is_done(data[1]) or _read(data[1]) is not None):
             return b""
         return self.feed(rest + b"\n\n")
 
@@ -100,7 +100,7 @@ class ChatWatcher:
             return False
         if data is None:
             return True
-        if data[1] == b"[DONE]":
+        if _is_done(data[1]):
             self.is_finished = True
             return False
         chunk = _read(data[1])
@@ -119,6 +119,11 @@ class ChatWatcher:
         usage = usage_of(chunk.usage)
         self.usage = usage or self.usage
         return not (usage and chunk.choices == [] and self._hides_usage)
+
+
+def _is_done(data: bytes) -> bool:
+    """As the official SDK reads it: by its beginning."""
+    return data.strip().startswith(b"[DONE]")
 
 
 def _is_notable(block: bytes) -> bool:
