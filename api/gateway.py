@@ -50,7 +50,11 @@ def create_gateway(pipeline: Pipeline, catalog: Catalog, *, version: str) -> Fas
     gateway.add_route("/v1/models", list_models, methods=["GET"])
     gateway.add_route("/v1/models/{name:path}", show_model, methods=["GET"])
     gateway.add_route("/v1/openapi.json", openapi, methods=["GET"])
-    gateway.add_exception_handler(HTTPException, _no_route)
+
+    async def no_route(request: Request, error: Exception) -> Response:
+        return await _no_route(request, error, pipeline)
+
+    gateway.add_exception_handler(HTTPException, no_route)
     gateway.add_exception_handler(Exception, _bug)
     return gateway
 
@@ -68,27 +72,24 @@ def _line(model: Model, pipeline: Pipeline) -> dict[str, object]:
     }
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
-    headers: Headers = [(b"x-request-id", new_id("req_").encode())]
+async def _no_route(request: Request, error: Exception, pipeline: Pipeline) -> Response:
+    """Path and method are judged before the key; a known one still finds its limits in the headers."""
     if request.method == "OPTIONS":
         answer = Response(status_code=204)
-        answer.raw_headers += [*headers, *COMMON, *PREFLIGHT]
+        answer.raw_headers += [(b"x-request-id", new_id("req_").encode()), *COMMON, *PREFLIGHT]
         return answer
     path = request.scope["path"][:200]
     if isinstance(error, HTTPException) and error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        refusal = GatewayError(
-            "method_not_allowed",
-            f"{request.method} is not possible on {path}. "
-            + (f"Use {allowed}." if allowed else "See /docs."),
-        )
-        headers.append((b"allow", allowed.encode()))
-    else:
-        refusal = GatewayError(
-            "not_found",
-            f"There is no {path} here. POST /v1/chat/completions and GET /v1/models are; see /docs.",
-        )
-    return plain_error("openai_chat", refusal, headers)
+        use = f"Use {allowed}." if allowed else "See /docs."
+        refusal = GatewayError("method_not_allowed", f"{request.method} is not possible on {path}. {use}")
+        answer = await pipeline.refuse_route(request, refusal)
+        answer.raw_headers.append((b"allow", allowed.encode()))
+        return answer
+    hint = "POST /v1/chat/completions and GET /v1/models are; see /docs."
+    if not path.startswith("/v1"):
+        hint = f"The base URL of clients ends in /v1: this would be /v1{path}."
+    return await pipeline.refuse_route(request, GatewayError("not_found", f"There is no {path} here. {hint}"))
 
 
 async def _bug(request: Request, error: Exception) -> Response:

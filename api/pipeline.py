@@ -147,6 +147,15 @@ class Pipeline:
         except GatewayError as error:
             return await self.refuse(work, error)
 
+    async def refuse_route(self, request: Request, error: GatewayError) -> Response:
+        """The answer where there is no such path or method, whoever asks."""
+        work = Work(new_id("req_"), "openai_chat", int(self.parts.clock() * 1000))
+        try:
+            work.principal = await self.authenticator.authenticate(request.headers)
+        except GatewayError:
+            pass  # a stranger is told the same
+        return await self.refuse(work, error)
+
     async def refuse(self, work: Work, error: GatewayError) -> Response:
         """The answer to a request that did not run; a known key's refusal leaves a row, without waiting."""
         if work.principal is not None and error.status in REFUSED_STATUSES:

@@ -49,6 +49,8 @@ WATCH_SECONDS = 0.25
 SETTLE_SECONDS = 3
 WATCH_OVERLAP_MS = 120_000
 """A change is stamped before it waits for the writer lock, and by the clock of another machine."""
+WITHOUT_VERSION = frozenset({"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"})
+"""Where clients knock whose base URL lacks the /v1; the gateway tells them."""
 PAGE_BODY_BYTES = 2 * 1024 * 1024
 """Forms, and the polling transport of the pages' socket, which drops messages over 1 MB itself."""
 
@@ -111,7 +113,8 @@ class Starscoo:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] == "http" and (path.startswith("/v1/") or path == "/v1"):
+        is_gateway = path.startswith("/v1/") or path == "/v1" or path in WITHOUT_VERSION
+        if scope["type"] == "http" and is_gateway:
             await self.gateway(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self.app(scope, receive, send)

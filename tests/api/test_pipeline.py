@@ -329,3 +329,63 @@ def test_customers_secret_and_upstream_credentials_never_cross(
         assert issued.secret not in str(call.headers)
         assert "cookie" not in call.headers
         assert "x-custom" not in call.headers
+
+
+def test_P_A3_a_stream_without_a_report_that_cannot_be_entered_has_no_end(
+    client: httpx.Client, gateway: Gateway, upstream: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = upstream.script(text="one two three", usage=None, held=True)
+    script.release(3)
+    with client.stream("POST", "/chat/completions", json=chat(stream=True)) as answer:
+        lines = answer.iter_lines()
+        first = next(lines)
+        monkeypatch.setattr(gateway.ledger, "_commit", _disk_full)
+        script.release_all()
+        text = "\n".join([first, *lines])
+    monkeypatch.undo()
+    assert "[DONE]" not in text
+    assert events(text)[-1]["error"]["code"] == "service_unavailable"
+    gateway.run(gateway.settled())
+    assert [(row.state, row.is_estimated) for row in gateway.rows()] == [("final", True)]
+
+
+@pytest.mark.parametrize("figure", [-5_000_000, 10**22])
+def test_P_U4_a_figure_that_no_request_can_use_neither_gives_back_nor_stops_the_ledger(
+    figure: int, client: httpx.Client, gateway: Gateway, upstream: FakeProvider
+) -> None:
+    usage = {"prompt_tokens": figure, "completion_tokens": 1, "total_tokens": figure}
+    details = {"completion_tokens_details": {"reasoning_tokens": figure}}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+    body = {"id": "c", "object": "chat.completion", "created": 1, "model": "gpt-5", "choices": [choice]}
+    upstream.script(body=body | {"usage": usage | details})
+    client.post("/chat/completions", json=chat())
+    assert client.post("/chat/completions", json=chat()).status_code == 200
+    rows = gateway.rows()
+    assert [row.state for row in rows] == ["final", "final"]
+    assert all(0 <= row.total_tokens <= 10**11 for row in rows)
+    assert all(row.cost_nusd >= 0 for row in rows)
+    row = rows[0]
+    counted = gateway.run(gateway.live.standing(row.account_id, row.key_id, Limits(None, None, None, None)))[
+        1
+    ]
+    assert counted.settled == sum(row.total_tokens for row in rows)
+
+
+def test_a_long_conversation_is_translated_like_a_short_one(
+    client: httpx.Client, upstream: FakeProvider
+) -> None:
+    messages = [{"role": "user", "content": "word " * 40_000}]
+    answer = client.post("/chat/completions", json={"model": "claude-opus-4-7", "messages": messages})
+    assert answer.status_code == 200, answer.text
+    assert upstream.violations == []
+
+
+def test_an_unknown_path_still_knows_the_key(
+    client: httpx.Client, gateway: Gateway, issued: keys.Issued
+) -> None:
+    gateway.limit(issued, "hourly_requests", 5)
+    for answer in (client.get("/nope"), client.get("/chat/completions")):
+        assert answer.headers["x-ratelimit-remaining-requests"] == "5"
+    gateway.run(gateway.settled())
+    lines = gateway.database.read_now(refusals.last, issued.key.account_id, 10)
+    assert [line.code for line in lines] == ["not_found"]

@@ -137,6 +137,9 @@ def test_the_gateway_and_the_dashboard_share_one_address_but_no_cookies(tmp_path
         unknown = httpx.get(f"{starscoo.url}/v1/nope", trust_env=False)
         assert unknown.json()["error"]["code"] == "not_found"
         assert "set-cookie" not in unknown.headers
+        lacking = httpx.post(f"{starscoo.url}/chat/completions", json=PROMPT, trust_env=False)
+        assert (lacking.status_code, lacking.json()["error"]["code"]) == (404, "not_found")
+        assert "ends in /v1" in lacking.json()["error"]["message"]
         landing = httpx.get(f"{starscoo.url}/", trust_env=False)
         assert landing.status_code == 200
         assert landing.headers["content-type"].startswith("text/html")

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,42 @@ def test_a_connection_closed_before_any_answer_is_tried_once_more() -> None:
     with answering(b"", b"") as (address, seen), pytest.raises(UpstreamFailure):
         call(address)
     assert len(seen) == 2
+
+
+def test_a_kept_connection_that_was_reset_is_replaced() -> None:
+    """As balancers do to idle connections: the second request meets a reset."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        first, _ = listener.accept()
+        first.recv(65536)
+        first.sendall(PLAIN)
+        first.recv(65536)
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        first.close()
+        second, _ = listener.accept()
+        with second:
+            second.recv(65536)
+            second.sendall(PLAIN)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+
+    async def story() -> list[bytes]:
+        transport = Transport(idle_seconds=20)
+        await transport.start()
+        access = {"openai": Access(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "k")}
+        provider = create_providers(transport, access)["openai"]
+        bodies = []
+        for _ in range(2):
+            reply = await provider.send(UpstreamCall("openai_chat", b"{}", False))
+            bodies.append(await reply.read())
+        await transport.stop()
+        return bodies
+
+    assert asyncio.run(story()) == [b"{}", b"{}"]
+    thread.join(20)
+    listener.close()
 
 
 def test_P_U4_redirects_are_not_followed() -> None:
