@@ -23,6 +23,7 @@ from typer.exceptions import TyperException
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from app.main import Starscoo
     from app.settings import Settings
     from models.database import Database
     from models.live import Limit
@@ -70,7 +71,20 @@ def serve() -> None:
     _check_place(settings)
     from app import main as house
 
-    house.serve(settings)
+    house.serve(settings, on_started=_announce)
+
+
+def _announce(starscoo: "Starscoo") -> None:
+    """What an operator wants to know first: where it is, and what does not answer yet."""
+    print(f"\nStarscoo is ready at {starscoo.settings.address}", flush=True)
+    services = starscoo.services
+    missing = [name for name in services.catalog.models if not services.is_available(name)]
+    if missing:
+        print(
+            f"Without an upstream credential, so they answer 503: {', '.join(missing)}.\n"
+            "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or try everything with `starscoo demo`.",
+            flush=True,
+        )
 
 
 @commands.command()

@@ -106,7 +106,8 @@ curl {address}/v1/chat/completions \\
   -H "Content-Type: application/json" \\
   -d '{question}'
 
-Everything is kept in {DATABASE} and {KEPT}. Ctrl-C stops it.
+Everything is kept in {DATABASE} and {KEPT}. Ctrl-C stops it. Commands beside it need its database:
+STARSCOO_DATABASE_URL=sqlite:///{DATABASE} .venv/bin/starscoo keys list --email {CUSTOMER}
 """
 
 

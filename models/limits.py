@@ -73,6 +73,7 @@ class AboveAccount(Refused):
     def __init__(self, value: int, account_value: int, name: Limit) -> None:
         super().__init__(
             f"{value:,} is above this account's {account_value:,} {_UNITS[name]}. Raise the account first."
+            " Only staff of this server can."
         )
 
 

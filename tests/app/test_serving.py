@@ -121,6 +121,8 @@ def until(holds: Callable[[], bool]) -> None:
 
 def test_a_model_without_a_credential_answers_503_and_is_listed_as_unavailable(tmp_path: Path) -> None:
     with running.server(tmp_path) as starscoo:
+        assert f"Starscoo is ready at {starscoo.url}" in starscoo.log
+        assert "claude-opus-4-7" in starscoo.log
         key = starscoo.new_key()
         answer = ask(starscoo.url, key)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_unavailable")
