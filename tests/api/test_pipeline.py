@@ -1,5 +1,6 @@
 """One request from its key to its row, over real HTTP on both sides."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -389,3 +390,51 @@ def test_an_unknown_path_still_knows_the_key(
     gateway.run(gateway.settled())
     lines = gateway.database.read_now(refusals.last, issued.key.account_id, 10)
     assert [line.code for line in lines] == ["not_found"]
+
+
+def test_P_O1_a_stream_that_a_stopping_server_gives_up_is_told_and_settled(
+    gateway: Gateway, issued: keys.Issued, upstream: FakeProvider
+) -> None:
+    script = upstream.script(text="one two three", held=True)
+    script.release(3)
+    sent = gateway.run(_given_up(gateway, issued.secret))
+    assert sent[0]["status"] == 200
+    text = b"".join(message.get("body", b"") for message in sent[1:]).decode()
+    assert "[DONE]" not in text
+    assert events(text)[-1]["error"]["code"] == "service_unavailable"
+    upstream.wait_for_calls(1).disconnected.wait()
+    (row,) = gateway.rows()
+    assert (row.state, row.outcome, row.is_estimated) == ("final", "cut", True)
+
+
+async def _given_up(gateway: Gateway, secret: str) -> list[Any]:
+    """Drives the app by hand: the server cancels the request's task once the stream has begun."""
+    body = json.dumps(chat(stream=True)).encode()
+    begun, sent = asyncio.Event(), []
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        return requests.pop() if requests else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message.get("body"):
+            begun.set()
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/chat/completions",
+        "raw_path": b"/v1/chat/completions",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"authorization", f"Bearer {secret}".encode())],
+    }
+    task = asyncio.create_task(gateway.app(scope, receive, send))
+    await begun.wait()
+    task.cancel()
+    await task
+    return sent
