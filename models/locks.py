@@ -36,6 +36,7 @@ class WriterLock:
             while not try_lock(self._file):
                 if time.monotonic() > deadline:
                     raise LockTimeout
+                # A file lock with a time limit can only be asked for again; this runs in a thread, not in the loop.
                 time.sleep(0.001)
             try:
                 yield

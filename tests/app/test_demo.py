@@ -94,7 +94,10 @@ def expected() -> int:
 
 
 def wait_for_history(directory: Path) -> None:
+    """Another process writes it and has no way to tell; asked again until it is there, and never for ever."""
+    deadline = time.monotonic() + 60
     while written(directory) < expected():
+        assert time.monotonic() < deadline, f"{written(directory)} of {expected()} requests were written"
         time.sleep(0.1)
 
 

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,18 @@ def ask(url: str, key: str, **more: object) -> httpx.Response:
     return httpx.post(
         f"{url}/v1/chat/completions", json=PROMPT | more, headers=headers, timeout=60, trust_env=False
     )
+
+
+@contextmanager
+def streaming(url: str, key: str) -> Iterator[httpx.Response]:
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        httpx.Client(timeout=60, trust_env=False) as client,
+        client.stream(
+            "POST", f"{url}/v1/chat/completions", json=PROMPT | {"stream": True}, headers=headers
+        ) as answer,
+    ):
+        yield answer
 
 
 def test_P_L1_two_clients_at_a_ceiling_of_ten_get_exactly_ten(
@@ -77,15 +90,7 @@ def test_what_was_running_when_the_process_was_killed_is_settled_as_interrupted(
         key = starscoo.new_key()
         script = upstream.script(text="one two three", held=True)
         script.release(3)
-        with (
-            httpx.Client(timeout=60, trust_env=False) as client,
-            client.stream(
-                "POST",
-                f"{starscoo.url}/v1/chat/completions",
-                json=PROMPT | {"stream": True},
-                headers={"Authorization": f"Bearer {key}"},
-            ) as answer,
-        ):
+        with streaming(starscoo.url, key) as answer:
             next(answer.iter_lines())
             starscoo.kill()
     environment = {**credentials(upstream), "STARSCOO_PORT": starscoo.environment["STARSCOO_PORT"]}
@@ -163,15 +168,7 @@ def test_a_running_stream_ends_whole_when_the_server_is_asked_to_stop(
         key = starscoo.new_key()
         script = upstream.script(text="one two three", held=True)
         script.release(3)
-        with (
-            httpx.Client(timeout=60, trust_env=False) as client,
-            client.stream(
-                "POST",
-                f"{starscoo.url}/v1/chat/completions",
-                json=PROMPT | {"stream": True},
-                headers={"Authorization": f"Bearer {key}"},
-            ) as answer,
-        ):
+        with streaming(starscoo.url, key) as answer:
             lines = answer.iter_lines()
             first = next(lines)
             starscoo.process.send_signal(signal.SIGTERM)
