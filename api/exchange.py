@@ -28,9 +28,9 @@ from api.types import Envelope, Reply, StopReason, Target, WireName
 from api.wires import BadReply, Reader
 from api.wires.custom_calls import RestoringReader, restored
 from models.keys import Principal
+from models.ledger import FinalRow, OpenRow, Usage, believable
 from models.live import Lease
 from models.notices import Notices
-from models.usage import FinalRow, OpenRow, Usage, believable
 
 log = logging.getLogger("starscoo.gateway")
 

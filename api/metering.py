@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
-from models import refusals, usage
+from models import ledger, refusals
 from models.catalog import Price
 from models.database import Database
-from models.usage import FinalRow, OpenRow, Usage
+from models.ledger import FinalRow, OpenRow, Usage
 
 log = logging.getLogger("starscoo.ledger")
 
@@ -163,7 +163,7 @@ class Ledger:
         self, opens: Sequence[OpenRow], finals: Sequence[FinalRow], refused: Sequence[refusals.Line]
     ) -> None:
         with self._database.write_batch() as connection:
-            usage.write(connection, opens, finals, refused)
+            ledger.write(connection, opens, finals, refused)
 
 
 class LedgerAway(Exception):

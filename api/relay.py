@@ -31,7 +31,7 @@ from api.types import (
     ToolCall,
 )
 from api.wires import BadReply, Reader, Watcher, Writer
-from models.usage import Usage
+from models.ledger import Usage
 
 CHARS_PER_TOKEN = 4
 

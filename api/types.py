@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from models.catalog import Model, Price
-from models.usage import Usage
+from models.ledger import Usage
 
 WireName = Literal["openai_chat", "openai_responses", "anthropic_messages"]
 StopReason = Literal["end", "length", "tool_calls", "stop_sequence", "content_filter", "paused"]

@@ -7,7 +7,7 @@ from nicegui import Event
 
 from app.services import Arrival
 from models import refusals
-from models.usage import FinalRow
+from models.ledger import FinalRow
 
 GATHER_SECONDS = 0.25
 KEEP = 200

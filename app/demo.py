@@ -22,7 +22,7 @@ from app import demo_history
 from app.demo_history import Customer
 from app.main import Starscoo, serve
 from app.settings import Settings
-from models import accounts, keys, limits, passwords, refusals, usage
+from models import accounts, counts, keys, ledger, limits, passwords, refusals
 from models.database import Database
 from models.windows import DAY
 
@@ -126,13 +126,13 @@ async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
     while starscoo.pipeline.parts.running:
         await asyncio.wait(starscoo.pipeline.parts.running)
     # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
-    starscoo.live.fill(database.read_now(usage.counted, now=starscoo.services.now()))
+    starscoo.live.fill(database.read_now(counts.counted_of_all, now=starscoo.services.now()))
 
 
 def _write(database: Database, past: demo_history.Day, known: set[str]) -> None:
     refused = [line for line in past.refused if line.request_id not in known]
     with database.write_batch() as connection:
-        usage.write(connection, [], past.finals, refused)
+        ledger.write(connection, [], past.finals, refused)
 
 
 def _furnish(settings: Settings, kept: Kept) -> Furnished:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.catalog import Model, Price
+from models.ledger import FinalRow, Usage
 from models.refusals import Line
-from models.usage import FinalRow, Usage
 from models.windows import DAY, HOUR, hour_end
 
 REPORT_HOUR: Final = 2

@@ -36,7 +36,7 @@ from app.arrivals import Arrivals
 from app.services import Arrival, Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, epochs, limits, usage
+from models import catalog, counts, epochs, ledger, limits
 from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.memory import MemoryLive
@@ -132,7 +132,7 @@ class Starscoo:
             starter_requests=self.settings.starter_hourly_requests,
             starter_tokens=self.settings.starter_monthly_tokens,
         )
-        swept = self.database.run_now(usage.sweep, now=now)
+        swept = self.database.run_now(ledger.sweep, now=now)
         if swept:
             log.warning(
                 "%d requests were cut when the server last ended; they are settled as interrupted", swept
@@ -140,7 +140,7 @@ class Starscoo:
         if isinstance(self.live, RedisLive):
             self.live.prepare()
         else:
-            self.live.fill(self.database.read_now(usage.counted, now=now))
+            self.live.fill(self.database.read_now(counts.counted_of_all, now=now))
 
     async def start(self) -> None:
         """Clients, ledger and the watch on changes, in the loop that serves."""

@@ -1,19 +1,20 @@
 """What the tables know of one owner in the running hour and month: the truth behind a counter that is lost.
 
-One account at a time, so that a cold counter costs a look at that account's sums; `usage.counted` is the same
+One account at a time, so that a cold counter costs a look at that account's sums; `counted_of_all` is the same
 for everybody at once.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import case, func
+from sqlalchemy import case, func, literal, union_all
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
 from models import windows
-from models.live import Counted
+from models.ledger import RequestRow, UsageHour
+from models.live import Counted, Layer
 from models.live.layers import LEASE_TTL_S
-from models.usage import RequestRow, UsageHour
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,32 @@ def _running(session: Session, account_id: int, *, since_hour: int) -> list[Runn
         Running(request_id, key_id, admitted_ms // 1000, reserved)
         for request_id, key_id, admitted_ms, reserved in rows
     ]
+
+
+def counted_of_all(session: Session, *, now: int) -> list[Counted]:
+    """Every owner who used something in the running month: requests of this hour (running ones too), settled
+    tokens of this month."""
+    hour = windows.hour_of(now)
+    month_begins = windows.hour_of(windows.month_start(now))
+    in_this_hour = case((col(UsageHour.hour) == hour, col(UsageHour.requests)), else_=0)
+    settled = (
+        select_columns(
+            col(UsageHour.account_id),
+            col(UsageHour.key_id),
+            func.sum(in_this_hour),
+            func.sum(UsageHour.total_tokens),
+        )
+        .where(col(UsageHour.hour) >= month_begins, col(UsageHour.hour) <= hour)
+        .group_by(col(UsageHour.account_id), col(UsageHour.key_id))
+    )
+    running = (
+        select_columns(col(RequestRow.account_id), col(RequestRow.key_id), func.count(), literal(0))
+        .where(col(RequestRow.state) == "open", col(RequestRow.hour) == hour)
+        .group_by(col(RequestRow.account_id), col(RequestRow.key_id))
+    )
+    sums: defaultdict[tuple[Layer, int], list[int]] = defaultdict(lambda: [0, 0])
+    for account_id, key_id, requests, tokens in session.connection().execute(union_all(settled, running)):
+        for owner in (("account", account_id), ("key", key_id)):
+            sums[owner][0] += int(requests)
+            sums[owner][1] += int(tokens)
+    return [Counted(layer, owner_id, *both) for (layer, owner_id), both in sums.items()]

@@ -20,8 +20,8 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models import audit, epochs, limits, windows
 from models.accounts import Account, NoSuchAccount
 from models.errors import Refused
+from models.ledger import RequestRow, UsageHour
 from models.live import Limits
-from models.usage import RequestRow, UsageHour
 
 PREFIX: Final = "sk-starscoo-"
 LONGEST_NAME: Final = 60

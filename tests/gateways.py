@@ -22,7 +22,7 @@ from api.providers import Access, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from app.serving import InnerServer, loopback_server
-from models import accounts, catalog, epochs, keys, limits, usage
+from models import accounts, catalog, epochs, keys, ledger, limits
 from models.database import Database
 from models.live import Limit as LimitName
 from models.live.memory import MemoryLive
@@ -107,7 +107,7 @@ class Gateway:
         """Something in the gateway's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    def rows(self) -> list[usage.RequestRow]:
+    def rows(self) -> list[ledger.RequestRow]:
         """All rows of the ledger, oldest first."""
         return self.database.read_now(_all_rows)
 
@@ -135,8 +135,8 @@ class Gateway:
             self._server.should_exit = True
 
 
-def _all_rows(session: Session) -> list[usage.RequestRow]:
-    rows = session.exec(select(usage.RequestRow)).all()
+def _all_rows(session: Session) -> list[ledger.RequestRow]:
+    rows = session.exec(select(ledger.RequestRow)).all()
     return sorted(rows, key=lambda row: (row.admitted_ms, row.id))
 
 

@@ -28,13 +28,13 @@ from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
 from app.services import Arrival, Services
-from models import accounts, catalog, keys, logins, usage
+from models import accounts, catalog, keys, ledger, logins
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey
+from models.ledger import FinalRow, Usage
 from models.live.memory import MemoryLive
 from models.notices import Notices
-from models.usage import FinalRow, Usage
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
 
@@ -84,7 +84,7 @@ class House:
             for number in range(requests)
         ]
         with self.database.write_batch() as connection:
-            usage.write(connection, [], rows, [])
+            ledger.write(connection, [], rows, [])
 
     async def visit(self, path: str, who: Account | None = None) -> User:
         """A window of its own, logged in as `who`."""

@@ -11,7 +11,7 @@ from fakes.provider import FakeProvider
 from fakes.requests import CHAT, HEADERS, MESSAGES, PATHS, RESPONSES, body
 
 from api import types
-from models.usage import Usage
+from models.ledger import Usage
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import msgspec
 from api import types
 from api.sandbox.questions import CHARACTERS_PER_TOKEN, Question, Tool, tokens
 from api.sandbox.specimens import specimen
-from models.usage import Usage
+from models.ledger import Usage
 
 OPENING: Final = "Sandbox answer: "
 _THOUGHT: Final = "Sandbox thinking."

@@ -20,7 +20,7 @@ from api.sandbox.questions import (
     seed,
     text_of,
 )
-from models.usage import Usage
+from models.ledger import Usage
 
 PATH: Final = "/v1/messages"
 REQUEST_ID: Final = "request-id"

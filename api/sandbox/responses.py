@@ -22,7 +22,7 @@ from api.sandbox.questions import (
     seed,
     text_of,
 )
-from models.usage import Usage
+from models.ledger import Usage
 
 PATH: Final = "/v1/responses"
 REQUEST_ID: Final = "x-request-id"

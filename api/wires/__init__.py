@@ -13,7 +13,7 @@ from typing import Protocol
 from api.errors import GatewayError
 from api.sse import SseEvent
 from api.types import Envelope, Event, Reply, Request, StopReason, Target, WireName
-from models.usage import Usage
+from models.ledger import Usage
 
 
 class BadReply(Exception):

@@ -15,7 +15,7 @@ from api.sse import SseEvent
 from api.types import ArgumentsDelta, Event, Finished, Part, PartEnded, PartStarted, Reply, Request, ToolCall
 from api.wires import Reader
 from api.wires.known_types import UNREADABLE
-from models.usage import Usage
+from models.ledger import Usage
 
 FIELD: Final = "input"
 SCHEMA: Final = {

@@ -15,11 +15,12 @@ from app.components.key_reveal import KeyReveal
 from app.services import Arrival, Services
 from models import keys, limits_overview, refusals, usage
 from models.database import Refused
+from models.ledger import RequestRow
 from models.limits_overview import AccountLimits
 from models.live import Standing
 from models.logins import Viewer
 from models.refusals import RefusalRow
-from models.usage import DayLine, RequestRow
+from models.usage import DayLine
 
 DAY_S: Final = 86_400
 _REQUESTS: Final = 5

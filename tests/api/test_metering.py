@@ -16,7 +16,7 @@ from api.metering import Ledger, LedgerAway, cost
 from models import accounts, keys, limits, refusals
 from models.catalog import Price
 from models.database import Database
-from models.usage import FinalRow, OpenRow, RequestRow, Usage
+from models.ledger import FinalRow, OpenRow, RequestRow, Usage
 
 PRICE = Price(
     input_nusd=3_000_000_000,

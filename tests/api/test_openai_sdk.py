@@ -12,7 +12,7 @@ from gateways import Gateway
 from openai import OpenAI
 
 from models import keys
-from models.usage import Usage
+from models.ledger import Usage
 
 MODELS = ["gpt-5", "gpt-5-mini", "codex-1", "claude-opus-4-7", "claude-sonnet-4-6"]
 WEATHER: Any = {

@@ -10,8 +10,8 @@ from fakes.provider import FakeProvider
 from gateways import Gateway
 
 from models import keys, refusals
+from models.ledger import Usage
 from models.live import Limits
-from models.usage import Usage
 
 MODELS = ["gpt-5", "gpt-5-mini", "codex-1", "claude-opus-4-7", "claude-sonnet-4-6"]
 

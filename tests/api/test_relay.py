@@ -18,7 +18,7 @@ from api.types import (
     ToolCall,
 )
 from api.wires import BadReply, anthropic_messages, openai_chat
-from models.usage import Usage
+from models.ledger import Usage
 
 ERROR = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 START = (

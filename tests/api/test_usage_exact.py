@@ -8,7 +8,7 @@ import pytest
 from fakes.provider import FakeProvider
 from gateways import Gateway
 
-from models.usage import Usage
+from models.ledger import Usage
 
 # Each class unlike any other, so that none can stand for another. Prices in nano-dollars per token times 1000.
 CLAUDE = Usage(

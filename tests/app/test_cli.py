@@ -11,7 +11,7 @@ import pytest
 import running
 
 from app import cli
-from models import accounts, keys, limits, passwords, usage
+from models import accounts, keys, ledger, limits, passwords
 from models.database import Database
 
 NOW = 1_795_000_000
@@ -136,7 +136,7 @@ def test_keys_revoke_ends_the_key(shell: Shell, database: Callable[[], Database]
 def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Database]) -> None:
     made = shell.answer("keys", "create", "--email", "alice@example.com")
     key = database().read_now(keys.find, made["id"])
-    row = usage.FinalRow(
+    row = ledger.FinalRow(
         id="req_1",
         account_id=key.account_id,
         key_id=key.id,
@@ -145,7 +145,7 @@ def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Datab
         outcome="ok",
         http_status=200,
         error_code=None,
-        usage=usage.Usage(input_tokens=7, cache_read_tokens=3, output_tokens=5),
+        usage=ledger.Usage(input_tokens=7, cache_read_tokens=3, output_tokens=5),
         is_estimated=False,
         cost_nusd=1,
         first_token_ms=None,
@@ -153,7 +153,7 @@ def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Datab
         stop="end",
     )
     with database().write_batch() as connection:
-        usage.write(connection, [], [row], [])
+        ledger.write(connection, [], [row], [])
     assert shell.answer("usage", "--key", made["id"]) == {
         "requests": 1,
         "prompt_tokens": 10,

@@ -30,7 +30,7 @@ from api.sandbox.answers import Answer, compose
 from api.sandbox.questions import Question, Refused
 from fakes import failures, strictness
 from fakes.serving import served
-from models.usage import Usage
+from models.ledger import Usage
 
 _PATIENCE_SECONDS = 10  # how long anything waits for the other side before a test fails instead of hanging
 _REPORTED = Usage(input_tokens=12, output_tokens=7)

@@ -1,13 +1,13 @@
 import pytest
 
-from models import counts, keys, usage
+from models import counts, keys, ledger
 from models.accounts import Account
 from models.counts import Running
 from models.database import Database
 from models.keys import ApiKey
+from models.ledger import FinalRow, OpenRow, Usage
 from models.live import Counted
 from models.live.layers import LEASE_TTL_S
-from models.usage import FinalRow, OpenRow, Usage
 
 NOW = 1_795_000_000
 
@@ -28,7 +28,7 @@ def final(key: ApiKey, name: str, at: int = NOW) -> FinalRow:
 
 def write(database: Database, opens: list[OpenRow], finals: list[FinalRow]) -> None:
     with database.write_batch() as connection:
-        usage.write(connection, opens, finals, [])
+        ledger.write(connection, opens, finals, [])
 
 
 def test_an_owner_without_requests_has_counted_nothing(database: Database, key: ApiKey) -> None:
@@ -55,7 +55,7 @@ def test_requests_are_of_this_hour_and_tokens_of_this_month(database: Database, 
 def test_it_is_what_everybody_is_counted_at(database: Database, key: ApiKey) -> None:
     write(database, [opened(key, "running")], [final(key, "a"), final(key, "b", NOW - 3600)])
     found = database.read_now(counts.counted_of, key.account_id, key.id, now=NOW)
-    everybody = database.read_now(usage.counted, now=NOW)
+    everybody = database.read_now(counts.counted_of_all, now=NOW)
     assert {(one.layer, one.owner_id): one for one in everybody} == {
         ("account", key.account_id): found.account,
         ("key", key.id): found.key,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session
 
-from models import audit, epochs, keys, limits, usage
+from models import audit, epochs, keys, ledger, limits
 from models.accounts import Account, NoSuchAccount
 from models.database import Database, Refused
 from models.keys import BadName, Issued, KeyWasUsed, NoSuchKey
@@ -20,9 +20,9 @@ def issued(database: Database, alice: Account) -> Issued:
 
 
 def use(database: Database, key: keys.ApiKey, *, request_id: str = "req_1", now: int = NOW) -> None:
-    opened = usage.OpenRow(request_id, key.account_id, key.id, "gpt-5", now * 1000, False, 10)
+    opened = ledger.OpenRow(request_id, key.account_id, key.id, "gpt-5", now * 1000, False, 10)
     with database.write_batch() as connection:
-        usage.write(connection, [opened], [], [])
+        ledger.write(connection, [opened], [], [])
 
 
 def suspend(session: Session, account_id: int) -> None:
@@ -139,12 +139,12 @@ def test_the_list_shows_use_and_puts_revoked_keys_last(
 
 def test_the_list_counts_the_tokens_of_the_month(database: Database, issued: Issued) -> None:
     key = issued.key
-    used = usage.Usage(input_tokens=3, output_tokens=4)
-    final = usage.FinalRow(
+    used = ledger.Usage(input_tokens=3, output_tokens=4)
+    final = ledger.FinalRow(
         "req_1", key.account_id, key.id, "gpt-5", NOW * 1000, "ok", 200, None, used, False, 5, 1, 2, "end"
     )
     with database.write_batch() as connection:
-        usage.write(connection, [], [final], [])
+        ledger.write(connection, [], [final], [])
     (line,) = database.read_now(keys.listing, key.account_id, now=NOW)
     assert line.tokens_month == 7
     (later,) = database.read_now(keys.listing, key.account_id, now=NOW + 32 * 86400)

@@ -1,4 +1,4 @@
-from models import refusals, usage
+from models import ledger, refusals
 from models.accounts import Account
 from models.database import Database
 from models.refusals import Line
@@ -8,7 +8,7 @@ NOW = 1_795_000_000
 
 def note(database: Database, *lines: Line) -> None:
     with database.write_batch() as connection:
-        usage.write(connection, [], [], lines)
+        ledger.write(connection, [], [], lines)
 
 
 def test_a_refusal_tells_the_limit_that_refused(database: Database, alice: Account) -> None:

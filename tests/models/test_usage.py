@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from models import keys, usage
+from models import counts, keys, ledger, usage
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey, NoSuchKey
+from models.ledger import FinalRow, OpenRow, Usage
 from models.live import Counted
-from models.usage import DayLine, FinalRow, KeyUsage, OpenRow, Overview, Usage
+from models.usage import DayLine, KeyUsage, Overview
 
 NOW = 1_795_000_000
 USED = Usage(input_tokens=10, cache_read_tokens=4, cache_write_tokens=2, output_tokens=5, reasoning_tokens=3)
@@ -46,7 +47,7 @@ def final(key: ApiKey, request_id: str = "req_1", *, at: int = NOW, **changed: A
 
 def write(database: Database, opens: list[OpenRow], finals: list[FinalRow]) -> None:
     with database.write_batch() as connection:
-        usage.write(connection, opens, finals, [])
+        ledger.write(connection, opens, finals, [])
 
 
 def sums(database: Database) -> list[tuple[Any, ...]]:
@@ -134,8 +135,8 @@ def test_sums_equal_the_rows(database: Database, key: ApiKey) -> None:
 
 def test_rows_that_a_dead_process_left_open_are_interrupted(database: Database, key: ApiKey) -> None:
     write(database, [opened(key, "req_1"), opened(key, "req_2"), opened(key, "req_3")], [final(key, "req_3")])
-    assert database.run_now(usage.sweep, now=NOW + 9) == 2
-    assert database.run_now(usage.sweep, now=NOW + 9) == 0
+    assert database.run_now(ledger.sweep, now=NOW + 9) == 2
+    assert database.run_now(ledger.sweep, now=NOW + 9) == 0
     assert sums(database) == [("interrupted", 2, 0, 0, 0), ("ok", 1, 16, 5, 21)]
     rows = database.read_now(usage.last_requests, key.account_id, 5)
     assert [(row.id, row.outcome, row.is_estimated) for row in rows] == [
@@ -147,7 +148,7 @@ def test_rows_that_a_dead_process_left_open_are_interrupted(database: Database, 
 
 def test_an_interrupted_row_is_not_settled_again(database: Database, key: ApiKey) -> None:
     write(database, [opened(key)], [])
-    database.run_now(usage.sweep, now=NOW)
+    database.run_now(ledger.sweep, now=NOW)
     write(database, [], [final(key)])
     assert sums(database) == [("interrupted", 1, 0, 0, 0)]
 
@@ -165,7 +166,9 @@ def test_counters_are_rebuilt_from_the_tables(database: Database, alice: Account
             final(other, "req_other", at=NOW),
         ],
     )
-    found = sorted(database.read_now(usage.counted, now=NOW), key=lambda known: (known.layer, known.owner_id))
+    found = sorted(
+        database.read_now(counts.counted_of_all, now=NOW), key=lambda known: (known.layer, known.owner_id)
+    )
     assert found == [
         Counted("account", alice.id, 3, 63),
         Counted("key", key.id, 2, 42),
@@ -174,7 +177,7 @@ def test_counters_are_rebuilt_from_the_tables(database: Database, alice: Account
 
 
 def test_nothing_used_is_nothing_counted(database: Database) -> None:
-    assert database.read_now(usage.counted, now=NOW) == []
+    assert database.read_now(counts.counted_of_all, now=NOW) == []
 
 
 def test_days_are_summed_by_model(database: Database, key: ApiKey) -> None:

@@ -11,7 +11,7 @@ from api.types import Part, Reasoning, Refusal, Reply, StopReason, Text, ToolCal
 from api.wires import BadReply
 from api.wires.anthropic_messages.turns import VENDOR
 from api.wires.known_types import UNREADABLE, KnownTypes
-from models.usage import Usage
+from models.ledger import Usage
 
 _STOPS: Final[dict[str | None, StopReason]] = {
     "end_turn": "end",

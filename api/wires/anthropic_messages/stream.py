@@ -39,7 +39,7 @@ from api.wires.anthropic_messages.reply import (
 )
 from api.wires.anthropic_messages.turns import VENDOR
 from api.wires.known_types import UNREADABLE, KnownTypes
-from models.usage import Usage
+from models.ledger import Usage
 
 
 class _StartedMessage(msgspec.Struct):

@@ -25,7 +25,7 @@ from api.types import (
 )
 from api.wires import openai_errors
 from api.wires.openai_chat.reply import stop_reason, usage_of
-from models.usage import Usage
+from models.ledger import Usage
 
 
 class _Function(msgspec.Struct):

@@ -15,7 +15,7 @@ from api.errors import GatewayError
 from api.types import Reasoning, Refusal, Reply, StopReason, Text, ToolCall
 from api.wires import BadReply
 from api.wires.openai_chat.content import ITEMS_VENDOR, THINKING_VENDOR
-from models.usage import Usage
+from models.ledger import Usage
 
 DONE: Final = sse.event(b"[DONE]")
 

@@ -19,7 +19,7 @@ from api.sse import MAX_EVENT_BYTES
 from api.types import StopReason
 from api.wires import openai_errors
 from api.wires.openai_chat.reply import renamer, stop_reason, usage_of
-from models.usage import Usage
+from models.ledger import Usage
 
 _EVENT: Final = re.compile(rb".*?\n\r?\n", re.DOTALL)
 _DATA: Final = re.compile(rb"^data: ?([^\r\n]*)", re.MULTILINE)

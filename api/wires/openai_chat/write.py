@@ -27,7 +27,7 @@ from api.types import (
     TextDelta,
 )
 from api.wires.openai_chat.reply import DONE, FINISH_REASONS, carriers, stream_error, usage_object
-from models.usage import Usage
+from models.ledger import Usage
 
 PING = b": ping\n\n"
 

@@ -12,7 +12,7 @@ from api.wires import BadReply
 from api.wires.known_types import UNREADABLE, KnownTypes
 from api.wires.openai_responses import errors
 from api.wires.openai_responses.request import VENDOR
-from models.usage import Usage
+from models.ledger import Usage
 
 
 class OutputText(msgspec.Struct, tag="output_text"):

@@ -36,7 +36,7 @@ from api.wires.openai_responses.reply import (
     Response,
     stop_of,
 )
-from models.usage import Usage
+from models.ledger import Usage
 
 AnyCall = CallItem | CustomCallItem
 PartKind = Literal["text", "tool_call", "reasoning", "refusal"]

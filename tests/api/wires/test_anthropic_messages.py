@@ -7,7 +7,7 @@ import pytest
 
 from api.types import Reasoning, Refusal, Text, ToolCall
 from api.wires import BadReply, anthropic_messages
-from models.usage import Usage
+from models.ledger import Usage
 
 
 def body(**changes: Any) -> bytes:

@@ -19,7 +19,7 @@ from api.types import (
     TextDelta,
 )
 from api.wires import anthropic_messages
-from models.usage import Usage
+from models.ledger import Usage
 
 
 def start(**usage: Any) -> dict[str, Any]:

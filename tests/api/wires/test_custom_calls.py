@@ -17,7 +17,7 @@ from api.types import (
 )
 from api.wires import custom_calls
 from api.wires.custom_calls import RestoringReader
-from models.usage import Usage
+from models.ledger import Usage
 
 
 class Reading:

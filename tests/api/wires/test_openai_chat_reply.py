@@ -8,7 +8,7 @@ from api.errors import GatewayError
 from api.types import Part, Reasoning, Refusal, Reply, StopReason, Text, ToolCall
 from api.wires import BadReply, openai_chat
 from api.wires.openai_chat.reply import usage_of
-from models.usage import Usage
+from models.ledger import Usage
 
 
 def rendered(*parts: Part, stop: StopReason = "end", usage: Usage | None = None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from api.types import (
     ToolCall,
 )
 from api.wires import openai_chat
-from models.usage import Usage
+from models.ledger import Usage
 
 USAGE = Usage(input_tokens=10, output_tokens=5)
 EVENTS: list[Event] = [

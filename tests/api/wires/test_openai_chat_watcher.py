@@ -7,7 +7,7 @@ from meanings import cuts
 from api.sse import MAX_EVENT_BYTES
 from api.wires import openai_chat
 from api.wires.openai_chat.watch import ChatWatcher
-from models.usage import Usage
+from models.ledger import Usage
 
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **fields: Any) -> dict[str, Any]:

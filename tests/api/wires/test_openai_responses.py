@@ -8,7 +8,7 @@ import pytest
 from api.errors import GatewayError
 from api.types import Reasoning, Refusal, Text, ToolCall
 from api.wires import BadReply, openai_responses
-from models.usage import Usage
+from models.ledger import Usage
 
 
 def body(**changes: Any) -> bytes:

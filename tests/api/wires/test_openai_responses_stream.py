@@ -18,7 +18,7 @@ from api.types import (
     TextDelta,
 )
 from api.wires import openai_responses
-from models.usage import Usage
+from models.ledger import Usage
 
 USAGE = {
     "input_tokens": 10,

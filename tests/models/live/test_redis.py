@@ -12,12 +12,12 @@ from limiters import HOUR, NONE, PATIENT_S, Gate, crowd, empty_tables, requests,
 from redis import Redis
 from sqlalchemy.exc import OperationalError
 
-from models import counts, usage
+from models import counts, ledger
 from models.counts import Counts
 from models.database import Database
+from models.ledger import FinalRow, OpenRow, Usage
 from models.live import Claim, Lease, Limits, LiveAway, Refusal, Stale
 from models.live.redis import RedisLive, RedisUnusable
-from models.usage import FinalRow, OpenRow, Usage
 
 CLAIM = Claim(1, 7, Limits(100, 100, 1000, 1000), 10, 100)
 BOTH = CLAIM.limits
@@ -79,7 +79,7 @@ def final(request_id: str, total_tokens: int) -> FinalRow:
 
 def write(database: Database, opens: list[OpenRow], finals: list[FinalRow]) -> None:
     with database.write_batch() as connection:
-        usage.write(connection, opens, finals, [])
+        ledger.write(connection, opens, finals, [])
 
 
 def tables(database: Database) -> Callable[[int, int | None, int], Awaitable[Counts]]:

@@ -1,0 +1,254 @@
+"""The ledger: one row per admitted request, open before its first byte and final before its last, and the
+sums made of them in the same transaction.
+
+A row becomes final once. `write` takes a final again without harm: what is final stays as it is and is not
+summed twice. Only what was settled as interrupted, because its process seemed dead, gives way to the real end.
+Hours and months are those of the admission.
+
+The rows have no foreign keys: they are written twice per request, and must be kept whatever becomes of the key.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
+from operator import add
+from typing import Final
+
+from sqlalchemy import BigInteger, Connection, Index, text
+from sqlmodel import Field, Session, SQLModel
+
+from models import refusals, windows
+from models.ledger_sql import STATEMENTS, SWEEP_ROWS, SWEEP_SUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request in disjoint classes; `reasoning_tokens` is a named share of `output_tokens`, and
+    `cache_write_1h_tokens` of `cache_write_tokens`: it has a price of its own, but no column.
+
+    Vendors differ in what their prompt figure includes; each wire says how it maps. A class that the vendor
+    did not report is 0, a request without any report has no `Usage` at all.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All input, cached or not: what the client sees as `prompt_tokens`."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """What the monthly cap counts, and what the client sees as `total_tokens`."""
+        return self.prompt_tokens + self.output_tokens
+
+
+class RequestRow(SQLModel, table=True):
+    """`state` is open or final; `outcome` says how it ended: ok, error, cut (the upstream broke), client_abort,
+    interrupted (the server died). `stop` is why the model ended. What is unknown while open is None or 0."""
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        Index("requests_account", "account_id", "admitted_ms"),
+        Index("requests_key", "key_id", "admitted_ms"),
+        Index(
+            "requests_open",
+            "hour",
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    account_id: int
+    key_id: int
+    model: str
+    admitted_ms: int = Field(sa_type=BigInteger)
+    hour: int
+    state: str
+    is_stream: bool
+    reserved_tokens: int = Field(sa_type=BigInteger)
+    outcome: str | None = None
+    http_status: int | None = None
+    error_code: str | None = None
+    stop: str | None = None
+    input_tokens: int = Field(sa_type=BigInteger)
+    cache_read_tokens: int = Field(sa_type=BigInteger)
+    cache_write_tokens: int = Field(sa_type=BigInteger)
+    output_tokens: int = Field(sa_type=BigInteger)
+    reasoning_tokens: int = Field(sa_type=BigInteger)
+    total_tokens: int = Field(sa_type=BigInteger)
+    is_estimated: bool
+    cost_nusd: int = Field(sa_type=BigInteger)
+    first_token_ms: int | None = Field(default=None, sa_type=BigInteger)
+    total_ms: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class UsageHour(SQLModel, table=True):
+    """Sums over final rows. The account and the hour lead, because every chart asks for a stretch of one account."""
+
+    __tablename__ = "usage_hours"
+
+    account_id: int = Field(primary_key=True)
+    hour: int = Field(primary_key=True)
+    key_id: int = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    outcome: str = Field(primary_key=True)
+    requests: int = Field(sa_type=BigInteger)
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    completion_tokens: int = Field(sa_type=BigInteger)
+    total_tokens: int = Field(sa_type=BigInteger)
+    cost_nusd: int = Field(sa_type=BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRow:
+    """A request that was admitted."""
+
+    id: str
+    account_id: int
+    key_id: int
+    model: str
+    admitted_ms: int
+    is_stream: bool
+    reserved_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRow:
+    """How a request ended. It stands for itself where its open row never came; `first_token_ms` and `total_ms`
+    count from the admission."""
+
+    id: str
+    account_id: int
+    key_id: int
+    model: str
+    admitted_ms: int
+    outcome: str
+    http_status: int
+    error_code: str | None
+    usage: Usage
+    is_estimated: bool
+    cost_nusd: int
+    first_token_ms: int | None
+    total_ms: int
+    stop: str | None
+
+
+def write(
+    connection: Connection,
+    opens: Sequence[OpenRow],
+    finals: Sequence[FinalRow],
+    refused: Sequence[refusals.Line],
+) -> None:
+    """All of a batch, within the caller's transaction. An open row that exists already and a final row for a
+    request that is final already change nothing; within a batch the first final of a request counts."""
+    statements = STATEMENTS[connection.dialect.name]
+    ending: dict[str, FinalRow] = {}
+    for final in finals:
+        ending.setdefault(final.id, _storable_figures(final))
+    if opens:
+        connection.exec_driver_sql(statements.open_rows, [_open_values(row) for row in opens])
+    if ending:
+        found = connection.exec_driver_sql(statements.states, (statements.pack(list(ending)),))
+        ended = {request_id for request_id, state in found if state != "open"}
+        fresh = [row for row in ending.values() if row.id not in ended]
+        if fresh:
+            connection.exec_driver_sql(statements.final_rows, [_final_values(row) for row in fresh])
+            connection.exec_driver_sql(statements.sums, _sums(fresh))
+    if refused:
+        connection.exec_driver_sql(statements.refusals, [_refusal_values(line) for line in refused])
+
+
+def sweep(session: Session, *, now: int) -> int:
+    """Settle what a dead process left open until now as interrupted, with no tokens: none were noted. Returns
+    how many. Only for a process that holds serving: a living one's requests would be cut off from their end."""
+    connection = session.connection()
+    until = {"until_ms": now * 1000 + 999}
+    connection.execute(SWEEP_SUMS, until)
+    return connection.execute(SWEEP_ROWS, until).rowcount
+
+
+_HOUR_MS: Final = windows.HOUR * 1000
+_MOST_TOKENS: Final = 10**10
+_MOST_NUSD: Final = 10**15
+_UNKNOWN_YET: Final = ("open", None, None, None, None, 0, 0, 0, 0, 0, 0, False, 0, None, None)
+
+
+def _open_values(row: OpenRow) -> tuple[object, ...]:
+    hour = row.admitted_ms // _HOUR_MS
+    owner = (row.id, row.account_id, row.key_id, row.model, row.admitted_ms, hour)
+    return (*owner, row.is_stream, row.reserved_tokens, *_UNKNOWN_YET)
+
+
+def _final_values(row: FinalRow) -> tuple[object, ...]:
+    used = row.usage
+    return (
+        row.id,
+        row.account_id,
+        row.key_id,
+        row.model,
+        row.admitted_ms,
+        row.admitted_ms // _HOUR_MS,
+        False,
+        0,
+        "final",
+        row.outcome,
+        row.http_status,
+        row.error_code,
+        row.stop,
+        used.input_tokens,
+        used.cache_read_tokens,
+        used.cache_write_tokens,
+        used.output_tokens,
+        used.reasoning_tokens,
+        used.total_tokens,
+        row.is_estimated,
+        row.cost_nusd,
+        row.first_token_ms,
+        row.total_ms,
+    )
+
+
+def _sums(rows: Iterable[FinalRow]) -> list[tuple[object, ...]]:
+    """In one order for everybody, so that two writers on PostgreSQL cannot wait for each other."""
+    sums: dict[tuple[int, int, int, str, str], tuple[int, ...]] = {}
+    for row in rows:
+        key = (row.account_id, row.admitted_ms // _HOUR_MS, row.key_id, row.model, row.outcome)
+        used = row.usage
+        figures = (1, used.prompt_tokens, used.output_tokens, used.total_tokens, row.cost_nusd)
+        before = sums.get(key)
+        sums[key] = figures if before is None else tuple(map(add, before, figures))
+    return [(*key, *figures) for key, figures in sorted(sums.items())]
+
+
+def _storable_figures(row: FinalRow) -> FinalRow:
+    """An upstream that reports more than any request can use is cut short, and its row marked: a figure that no
+    column holds would hold up the whole batch, and with it every other request."""
+    used = believable(row.usage)
+    cost_nusd = max(0, min(row.cost_nusd, _MOST_NUSD))
+    if used == row.usage and cost_nusd == row.cost_nusd:
+        return row
+    return replace(row, usage=used, cost_nusd=cost_nusd, is_estimated=True)
+
+
+def believable(used: Usage) -> Usage:
+    """Every class between nothing and the most that a request can use: an upstream may claim anything, and a
+    negative figure would give a customer tokens back."""
+    return Usage(*(max(0, min(tokens, _MOST_TOKENS)) for tokens in astuple(used)))
+
+
+def _refusal_values(line: refusals.Line) -> tuple[object, ...]:
+    return tuple(_storable(value) for value in astuple(line))
+
+
+def _storable(value: object) -> object:
+    """What a client wrote, short, and without what PostgreSQL cannot store: one such text would hold up the
+    whole batch."""
+    if not isinstance(value, str):
+        return value
+    return value[:500].replace("\0", "\ufffd").encode(errors="replace").decode()
