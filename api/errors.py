@@ -78,7 +78,7 @@ class Blocked:
     """Which limit refused a request: what the refusal's row and the Limits page tell. Counts at the
     decision."""
 
-    limit: Literal["hourly_requests", "monthly_tokens"]
+    limit: Literal["hourly_requests", "monthly_tokens", "concurrent_requests"]
     layer: Literal["key", "account"]
     value: int
     count: int

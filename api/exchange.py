@@ -120,6 +120,7 @@ class Exchange(Response):
                 admitted_ms=call.work.admitted_ms,
                 is_stream=call.envelope.is_stream,
                 reserved_tokens=call.lease.reserved_tokens,
+                hour=call.lease.hour,
             )
         )
 
@@ -370,6 +371,7 @@ class Exchange(Response):
                 first_token_ms=self._first_token_ms,
                 total_ms=int(self._parts.clock() * 1000) - self._started_ms,
                 stop=stop,
+                hour=call.lease.hour,
             )
         )
         await _written(receipt)

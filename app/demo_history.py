@@ -120,6 +120,7 @@ def _request(customer: Customer, key_id: int, moment_ms: int, name: str, chance:
         first_token_ms=first_ms if is_answered else None,
         total_ms=first_ms + output * 14,
         stop=("length" if output >= 2_500 else "end") if outcome == "ok" else None,
+        hour=moment_ms // 3_600_000,
     )
 
 

@@ -13,10 +13,10 @@ from dataclasses import astuple, dataclass, replace
 from operator import add
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Index, text
+from sqlalchemy import BigInteger, Connection, Index, LargeBinary, text
 from sqlmodel import Field, Session, SQLModel
 
-from models import refusals, windows
+from models import refusals
 from models.ledger_sql import STATEMENTS, SWEEP_ROWS, SWEEP_SUMS
 
 
@@ -49,15 +49,21 @@ class Usage:
 
 class RequestRow(SQLModel, table=True):
     """`state` is open or final; `outcome` says how it ended: ok, error, cut (the upstream broke), client_abort,
-    interrupted (the server died). `stop` is why the model ended. What is unknown while open is None or 0."""
+    interrupted (the server died). `stop` is why the model ended; `bound_by` whose bound on output ended it, where
+    that was not the client's: `model` (its default) or `monthly_tokens` (what the cap had left).
+
+    `hour` is the hour of admission by the limiter's clock, `process` the serving process (0: before there were
+    any). While open, the tokens and the cost are what was last noted, the prompt's estimate at first, and
+    `reserved_tokens` is held against the monthly cap: an open row is a reservation."""
 
     __tablename__ = "requests"
     __table_args__ = (
         Index("requests_account", "account_id", "admitted_ms"),
         Index("requests_key", "key_id", "admitted_ms"),
+        Index("requests_hour", "hour"),
         Index(
             "requests_open",
-            "hour",
+            "account_id",
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
         ),
@@ -84,12 +90,15 @@ class RequestRow(SQLModel, table=True):
     total_tokens: int = Field(sa_type=BigInteger)
     is_estimated: bool
     cost_nusd: int = Field(sa_type=BigInteger)
+    bound_by: str | None = None
+    process: int = 0
     first_token_ms: int | None = Field(default=None, sa_type=BigInteger)
     total_ms: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class UsageHour(SQLModel, table=True):
-    """Sums over final rows. The account and the hour lead, because every chart asks for a stretch of one account."""
+    """Sums over final rows. The account and the hour lead, because every chart asks for a stretch of one account.
+    `first_token_times` and `total_times` are packed histograms (`models.histogram`)."""
 
     __tablename__ = "usage_hours"
 
@@ -103,11 +112,27 @@ class UsageHour(SQLModel, table=True):
     completion_tokens: int = Field(sa_type=BigInteger)
     total_tokens: int = Field(sa_type=BigInteger)
     cost_nusd: int = Field(sa_type=BigInteger)
+    first_token_times: bytes = Field(default=b"", sa_type=LargeBinary)
+    total_times: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class UsageMonth(SQLModel, table=True):
+    """Sums over final rows by calendar month (`windows.month_of`): what the monthly caps are counted by."""
+
+    __tablename__ = "usage_months"
+
+    account_id: int = Field(primary_key=True)
+    month: int = Field(primary_key=True)
+    key_id: int = Field(primary_key=True)
+    requests: int = Field(sa_type=BigInteger)
+    total_tokens: int = Field(sa_type=BigInteger)
+    cost_nusd: int = Field(sa_type=BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRow:
-    """A request that was admitted."""
+    """A request that was admitted, in `hour` by the limiter's clock. The prompt's figures are an estimate: what it
+    is settled at if its process dies before anything else is noted."""
 
     id: str
     account_id: int
@@ -116,6 +141,19 @@ class OpenRow:
     admitted_ms: int
     is_stream: bool
     reserved_tokens: int
+    hour: int
+    process: int = 0
+    prompt_tokens: int = 0
+    prompt_cost_nusd: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How far a running request has come: what its row is settled at if its process dies."""
+
+    id: str
+    usage: Usage
+    cost_nusd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +175,8 @@ class FinalRow:
     first_token_ms: int | None
     total_ms: int
     stop: str | None
+    hour: int
+    bound_by: str | None = None
 
 
 def write(
@@ -173,16 +213,31 @@ def sweep(session: Session, *, now: int) -> int:
     return connection.execute(SWEEP_ROWS, until).rowcount
 
 
-_HOUR_MS: Final = windows.HOUR * 1000
 _MOST_TOKENS: Final = 10**10
 _MOST_NUSD: Final = 10**15
-_UNKNOWN_YET: Final = ("open", None, None, None, None, 0, 0, 0, 0, 0, 0, False, 0, None, None)
 
 
 def _open_values(row: OpenRow) -> tuple[object, ...]:
-    hour = row.admitted_ms // _HOUR_MS
-    owner = (row.id, row.account_id, row.key_id, row.model, row.admitted_ms, hour)
-    return (*owner, row.is_stream, row.reserved_tokens, *_UNKNOWN_YET)
+    return (
+        row.id,
+        row.account_id,
+        row.key_id,
+        row.model,
+        row.admitted_ms,
+        row.hour,
+        row.is_stream,
+        row.reserved_tokens,
+        row.process,
+        "open",
+        *(None,) * 5,
+        row.prompt_tokens,
+        *(0,) * 4,
+        row.prompt_tokens,
+        True,
+        row.prompt_cost_nusd,
+        None,
+        None,
+    )
 
 
 def _final_values(row: FinalRow) -> tuple[object, ...]:
@@ -193,14 +248,16 @@ def _final_values(row: FinalRow) -> tuple[object, ...]:
         row.key_id,
         row.model,
         row.admitted_ms,
-        row.admitted_ms // _HOUR_MS,
+        row.hour,
         False,
+        0,
         0,
         "final",
         row.outcome,
         row.http_status,
         row.error_code,
         row.stop,
+        row.bound_by,
         used.input_tokens,
         used.cache_read_tokens,
         used.cache_write_tokens,
@@ -218,7 +275,7 @@ def _sums(rows: Iterable[FinalRow]) -> list[tuple[object, ...]]:
     """In one order for everybody, so that two writers on PostgreSQL cannot wait for each other."""
     sums: dict[tuple[int, int, int, str, str], tuple[int, ...]] = {}
     for row in rows:
-        key = (row.account_id, row.admitted_ms // _HOUR_MS, row.key_id, row.model, row.outcome)
+        key = (row.account_id, row.hour, row.key_id, row.model, row.outcome)
         used = row.usage
         figures = (1, used.prompt_tokens, used.output_tokens, used.total_tokens, row.cost_nusd)
         before = sums.get(key)

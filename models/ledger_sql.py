@@ -21,6 +21,7 @@ OPEN_COLUMNS: Final = (
     "hour",
     "is_stream",
     "reserved_tokens",
+    "process",
 )
 FINAL_COLUMNS: Final = (
     "state",
@@ -28,6 +29,7 @@ FINAL_COLUMNS: Final = (
     "http_status",
     "error_code",
     "stop",
+    "bound_by",
     "input_tokens",
     "cache_read_tokens",
     "cache_write_tokens",

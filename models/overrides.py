@@ -18,6 +18,7 @@ class Plan(SQLModel, table=True):
     name: str = Field(primary_key=True)
     hourly_requests: int | None = Field(default=None, sa_type=BigInteger)
     monthly_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    concurrent_requests: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Override(SQLModel, table=True):

@@ -80,6 +80,7 @@ class House:
                 first_token_ms=200,
                 total_ms=400,
                 stop="end",
+                hour=at_ms // 3_600_000,
             )
             for number in range(requests)
         ]

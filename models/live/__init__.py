@@ -1,19 +1,21 @@
 """The counters that decide admission: the contract that memory, Redis and database backends fulfil.
 
 Two limits, each on two layers: requests per UTC clock hour and tokens per UTC calendar month, for the key and
-for its account. A claim passes all of its counters at once or none. Tokens are reserved as an upper estimate of
+for its account; and one on the key alone: requests that run at once. A claim passes all of its counters at once
+or none. Tokens are reserved as an upper estimate of
 the prompt plus a bound on the output; the bound is clamped to what is left, so that a claim passes while its
-prompt and one token of output fit. Settling replaces the reservation by what was used. A lease that nobody
-settles ends by itself after its time to live.
+prompt and one token of output fit. Settling replaces the reservation by what was used, after the final row is
+committed. A lease lives for `layers.LEASE_TTL_S` after it was granted or last renewed; one that nobody renews is
+looked up in the tables: its reservation ends, and what its row used is counted.
 
 `settled` and `reserved` are kept apart: left = limit - settled - reserved. An hourly slot is settled at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Limit = Literal["hourly_requests", "monthly_tokens"]
+Limit = Literal["hourly_requests", "monthly_tokens", "concurrent_requests"]
 Layer = Literal["key", "account"]
 
 
@@ -27,6 +29,7 @@ class Limits:
     key_tokens: int | None
     account_tokens: int | None
     valid_until: int | None = None
+    key_concurrent: int | None = None
 
     @property
     def caps_tokens(self) -> bool:
@@ -36,13 +39,18 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one request wants. `output_tokens` is its wished bound on output: the client's own, else the model's
-    default; it only matters where a token cap applies."""
+    default; it only matters where a token cap applies. The last four are for the row that a store in the database
+    writes along: the model asked for, when the request came (Unix ms), and what its prompt is estimated to cost."""
 
     account_id: int
     key_id: int
     limits: Limits
     prompt_tokens: int
     output_tokens: int
+    model: str = ""
+    is_stream: bool = False
+    admitted_ms: int = 0
+    prompt_cost_nusd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A granted claim. `output_tokens` is the granted bound, None where no token cap applies."""
+    """A granted claim. `output_tokens` is the granted bound, None where no token cap applies. `is_recorded`: its open
+    row is committed already."""
 
     id: str
     account_id: int
@@ -75,6 +84,7 @@ class Lease:
     output_tokens: int | None
     requests: Standing
     tokens: Standing
+    is_recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +120,15 @@ class Live(Protocol):
         """All counters at once, or none. Raises `LiveAway` when the store cannot be asked."""
 
     async def settle(self, lease: Lease, total_tokens: int) -> None:
-        """End the reservation and count what was used, in the month of admission. A second call changes nothing."""
+        """End the reservation and count what was used, in the month of admission; called once the final row is
+        committed. A second call changes nothing. Never raises."""
 
     async def release(self, lease: Lease) -> None:
         """Undo a claim as though it had never been made, its hourly slot included: for a request that the gateway
-        itself refuses after all. Without effect on a lease that is settled or released."""
+        itself refuses after all. Without effect on a lease that is settled or released. Never raises."""
+
+    async def renew(self, leases: Collection[Lease]) -> None:
+        """These still run: said of every running lease each `layers.RENEW_S`. Never raises."""
 
     async def standing(
         self, account_id: int, key_id: int | None, limits: Limits
@@ -129,9 +143,6 @@ class Live(Protocol):
 
     def epoch(self, account_id: int) -> int:
         """The newest epoch known here; 0 when none was ever told."""
-
-    def fill(self, counted: Iterable[Counted]) -> None:
-        """Set what the tables know of the running windows, at start."""
 
 
 class LiveAway(Exception):

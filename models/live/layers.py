@@ -12,7 +12,10 @@ from typing import Final
 from models import windows
 from models.live import Claim, Layer, Lease, Limit, Limits, Refusal, Stale, Standing
 
-LEASE_TTL_S: Final = 3600
+LEASE_TTL_S: Final = 45
+"""How long a reservation outlives the last word of its request: a process that dies must not hold it longer than a
+minute."""
+RENEW_S: Final = 15
 KEEP_EXPIRED_S: Final = 24 * 3600
 """How long a lease that ended by itself may still be settled."""
 

@@ -4,7 +4,7 @@ Filled from the tables at start (`fill`); an hour or month that is over is dropp
 is kept for leases that still run. Windows are cut by the given clock.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -92,6 +92,12 @@ class MemoryLive:
                 count = hour.of(owner)
                 count.settled = max(0, count.settled - 1)
 
+    async def renew(self, leases: Collection[Lease]) -> None:
+        ends = self.now() + LEASE_TTL_S
+        for lease in leases:
+            if self._running.pop(lease.id, None) is not None:
+                self._running[lease.id] = (lease, ends)
+
     async def standing(
         self, account_id: int, key_id: int | None, limits: Limits
     ) -> tuple[Standing, Standing]:
@@ -112,6 +118,7 @@ class MemoryLive:
         return self._epochs.of(account_id)
 
     def fill(self, counted: Iterable[Counted]) -> None:
+        """Set what the tables know of the running windows, at start."""
         now = self.now()
         hour = self._window(self._hours, windows.hour_of(now))
         month = self._window(self._months, windows.month_of(now))

@@ -14,7 +14,7 @@ may have been applied: it is given up the same way. While Redis is away most cal
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -180,6 +180,9 @@ class RedisLive:
     async def release(self, lease: Lease) -> None:
         """Never raises, as `settle`."""
         await self._end(lease, "release", 0)
+
+    async def renew(self, leases: Collection[Lease]) -> None:
+        """See the contract."""
 
     async def standing(
         self, account_id: int, key_id: int | None, limits: Limits

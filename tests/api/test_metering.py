@@ -64,6 +64,7 @@ def opened(key: keys.ApiKey, name: str) -> OpenRow:
         admitted_ms=NOON * 1000,
         is_stream=False,
         reserved_tokens=10,
+        hour=NOON // 3600,
     )
 
 
@@ -83,6 +84,7 @@ def final(key: keys.ApiKey, name: str) -> FinalRow:
         first_token_ms=None,
         total_ms=3,
         stop="end",
+        hour=NOON // 3600,
     )
 
 

@@ -151,6 +151,7 @@ def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Datab
         first_token_ms=None,
         total_ms=9,
         stop="end",
+        hour=NOW // 3600,
     )
     with database().write_batch() as connection:
         ledger.write(connection, [], [row], [])

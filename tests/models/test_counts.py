@@ -18,11 +18,11 @@ def key(database: Database, alice: Account) -> ApiKey:
 
 
 def opened(key: ApiKey, name: str, at: int = NOW) -> OpenRow:
-    return OpenRow(name, key.account_id, key.id, "gpt-5", at * 1000, True, 500)
+    return OpenRow(name, key.account_id, key.id, "gpt-5", at * 1000, True, 500, at // 3600)
 
 
 def final(key: ApiKey, name: str, at: int = NOW) -> FinalRow:
-    used = (Usage(input_tokens=10, output_tokens=5), False, 7, None, 90, "end")
+    used = (Usage(input_tokens=10, output_tokens=5), False, 7, None, 90, "end", at // 3600)
     return FinalRow(name, key.account_id, key.id, "gpt-5", at * 1000, "ok", 200, None, *used)
 
 

@@ -20,7 +20,7 @@ def issued(database: Database, alice: Account) -> Issued:
 
 
 def use(database: Database, key: keys.ApiKey, *, request_id: str = "req_1", now: int = NOW) -> None:
-    opened = ledger.OpenRow(request_id, key.account_id, key.id, "gpt-5", now * 1000, False, 10)
+    opened = ledger.OpenRow(request_id, key.account_id, key.id, "gpt-5", now * 1000, False, 10, now // 3600)
     with database.write_batch() as connection:
         ledger.write(connection, [opened], [], [])
 
@@ -141,7 +141,21 @@ def test_the_list_counts_the_tokens_of_the_month(database: Database, issued: Iss
     key = issued.key
     used = ledger.Usage(input_tokens=3, output_tokens=4)
     final = ledger.FinalRow(
-        "req_1", key.account_id, key.id, "gpt-5", NOW * 1000, "ok", 200, None, used, False, 5, 1, 2, "end"
+        "req_1",
+        key.account_id,
+        key.id,
+        "gpt-5",
+        NOW * 1000,
+        "ok",
+        200,
+        None,
+        used,
+        False,
+        5,
+        1,
+        2,
+        "end",
+        NOW // 3600,
     )
     with database.write_batch() as connection:
         ledger.write(connection, [], [final], [])

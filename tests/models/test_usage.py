@@ -22,7 +22,7 @@ def key(database: Database, alice: Account) -> ApiKey:
 
 
 def opened(key: ApiKey, request_id: str = "req_1", *, at: int = NOW) -> OpenRow:
-    return OpenRow(request_id, key.account_id, key.id, "gpt-5", at * 1000, True, 500)
+    return OpenRow(request_id, key.account_id, key.id, "gpt-5", at * 1000, True, 500, at // 3600)
 
 
 def final(key: ApiKey, request_id: str = "req_1", *, at: int = NOW, **changed: Any) -> FinalRow:
@@ -41,6 +41,7 @@ def final(key: ApiKey, request_id: str = "req_1", *, at: int = NOW, **changed: A
         first_token_ms=40,
         total_ms=90,
         stop="end",
+        hour=at // 3600,
     )
     return replace(row, **changed)
 

@@ -69,11 +69,11 @@ def url_of(server: Redis) -> str:
 
 def opened(lease: Lease) -> OpenRow:
     owner = (lease.account_id, lease.key_id)
-    return OpenRow(lease.id, *owner, "gpt-5", NOW * 1000, True, lease.reserved_tokens)
+    return OpenRow(lease.id, *owner, "gpt-5", NOW * 1000, True, lease.reserved_tokens, NOW // 3600)
 
 
 def final(request_id: str, total_tokens: int) -> FinalRow:
-    how = (Usage(input_tokens=total_tokens), False, 7, None, 90, "end")
+    how = (Usage(input_tokens=total_tokens), False, 7, None, 90, "end", NOW // 3600)
     return FinalRow(request_id, 1, 7, "gpt-5", NOW * 1000, "ok", 200, None, *how)
 
 
