@@ -6,10 +6,13 @@ model's default; the limiter clamps the bound to what is left. What is refused l
 released.
 """
 
+from collections.abc import Collection
+
 from api.errors import Blocked, GatewayError
-from api.types import Envelope
-from models.catalog import Model
+from api.pricing import cost
+from api.types import Envelope, Target
 from models.keys import Principal
+from models.ledger import Usage
 from models.live import Claim, Lease, Live, LiveAway, Refusal, Standing
 
 HELD_SECONDS = 2
@@ -24,8 +27,12 @@ class Admission:
     def __init__(self, live: Live) -> None:
         self._live = live
 
-    async def admit(self, principal: Principal, envelope: Envelope, model: Model, request_id: str) -> Lease:
-        """Raises `rate_limited`, `token_cap_exceeded` (429), `service_unavailable`, or StaleError."""
+    async def admit(
+        self, principal: Principal, envelope: Envelope, target: Target, *, request_id: str, admitted_ms: int
+    ) -> Lease:
+        """Raises `rate_limited`, `token_cap_exceeded`, `concurrency_limited` (429), `service_unavailable`, or
+        StaleError."""
+        model = target.model
         wished = envelope.output_tokens or model.default_output_tokens
         claim = Claim(
             account_id=principal.account_id,
@@ -33,6 +40,10 @@ class Admission:
             limits=principal.limits,
             prompt_tokens=envelope.prompt_tokens,
             output_tokens=min(wished, model.max_output_tokens),
+            model=envelope.model,
+            is_stream=envelope.is_stream,
+            admitted_ms=admitted_ms,
+            prompt_cost_nusd=cost(Usage(input_tokens=envelope.prompt_tokens), target.price),
         )
         try:
             outcome = await self._live.reserve(claim, request_id=request_id, epoch=principal.epoch)
@@ -54,6 +65,14 @@ class Admission:
             return await self._live.standing(principal.account_id, principal.key_id, principal.limits)
         except LiveAway:
             return None
+
+    def is_changed(self, principal: Principal, *, since: int) -> bool:
+        """Whether the account changed after that epoch."""
+        return self._live.epoch(principal.account_id) > since
+
+    async def renew(self, leases: Collection[Lease]) -> None:
+        """Say that these still run."""
+        await self._live.renew(leases)
 
     async def settle(self, lease: Lease, total_tokens: int) -> None:
         await self._live.settle(lease, total_tokens)

@@ -20,7 +20,7 @@ Headers = list[tuple[bytes, bytes]]
 EXPOSED: Final = (
     b"x-request-id, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
-    b"retry-after, retry-after-ms, x-should-retry, x-starscoo-dropped"
+    b"retry-after, retry-after-ms, x-should-retry, x-starscoo-dropped, x-starscoo-bound"
 )
 COMMON: Final[Headers] = [
     (b"access-control-allow-origin", b"*"),

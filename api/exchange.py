@@ -1,4 +1,4 @@
-"""The life of one request, steps 7 to 9: send, relay, settle.
+"""The life of one request, steps 7 and 8: send and relay; its end is told to its `Settlement`.
 
 An Exchange runs in a task of its own, which a vanished client cannot cancel: the request's task only watches
 for the client, and when he leaves, the upstream call is cut and the row settled. The open row is committed
@@ -9,90 +9,24 @@ before it a status.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import failures, wires
-from api.admission import Admission
-from api.client import Headers, internal_error, new_id, plain_error, start
+from api.client import internal_error, new_id, plain_error, start
 from api.errors import GatewayError
-from api.metering import Ledger, LedgerAway, cost
 from api.outlet import Outlet
-from api.providers.base import MAX_REPLY_BYTES, Provider, UpstreamCall, UpstreamFailure, UpstreamReply
+from api.providers.base import MAX_REPLY_BYTES, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
-from api.types import Envelope, Reply, StopReason, Target, WireName
-from api.wires import BadReply, Reader
-from api.wires.custom_calls import RestoringReader, restored
-from models.keys import Principal
-from models.ledger import FinalRow, OpenRow, Usage, believable
-from models.live import Lease
-from models.notices import Notices
+from api.settlement import Outcome, Settlement
+from api.types import StopReason
+from api.wires import BadReply
+from api.work import Call, Parts
+from models.ledger import Note, Usage
 
 log = logging.getLogger("starscoo.gateway")
-
-Outcome = Literal["ok", "error", "cut", "client_abort"]
-
-
-@dataclass(slots=True)
-class Work:
-    """What is known of one request so far; filled step by step."""
-
-    id: str
-    front: WireName
-    admitted_ms: int
-    model: str = ""
-    principal: Principal | None = None
-    envelope: Envelope | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request that may run: admitted, translated, ready to be sent."""
-
-    work: Work
-    principal: Principal
-    envelope: Envelope
-    target: Target
-    lease: Lease
-    upstream: UpstreamCall
-    headers: Headers
-    custom_tools: frozenset[str] = frozenset()
-
-    def reader(self) -> Reader:
-        """For the stream of a target on another wire."""
-        return RestoringReader(wires.upstream(self.target.wire).reader(), self.custom_tools)
-
-    def parse_reply(self, body: bytes) -> Reply:
-        """The same for a plain answer. Raises BadReply."""
-        return restored(wires.upstream(self.target.wire).parse_reply(body), self.custom_tools)
-
-    @property
-    def is_same_wire(self) -> bool:
-        return self.target.wire == self.work.front
-
-    @property
-    def rename(self) -> tuple[str, str] | None:
-        """Upstream id to the id that the client asked for, where they differ."""
-        upstream, asked = self.target.upstream_model, self.envelope.model
-        return None if upstream == asked else (upstream, asked)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an exchange works with. `running` holds the tasks of all exchanges under way, which a stopping server
-    waits for. `silence_seconds` is how long a stream may be quiet."""
-
-    providers: Mapping[str, Provider]
-    admission: Admission
-    ledger: Ledger
-    clock: Callable[[], float]
-    notices: Notices
-    silence_seconds: float
-    running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Exchange(Response):
@@ -104,30 +38,34 @@ class Exchange(Response):
         self._relay: Relay | None = None
         self._reply: UpstreamReply | None = None
         self._outlet: Outlet | None = None
-        self._started_ms = int(parts.clock() * 1000)
-        self._first_token_ms: int | None = None
-        self._is_settled = False
         self._may_leave = True
         self._is_running = False
         self._has_left = False
         self._is_stopping = False
-        self._opened = parts.ledger.open(
-            OpenRow(
-                id=call.work.id,
-                account_id=call.principal.account_id,
-                key_id=call.principal.key_id,
-                model=call.envelope.model,
-                admitted_ms=call.work.admitted_ms,
-                is_stream=call.envelope.is_stream,
-                reserved_tokens=call.lease.reserved_tokens,
-                hour=call.lease.hour,
-            )
-        )
+        self._ended: GatewayError | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._settlement = Settlement(parts, call)
+
+    @property
+    def call(self) -> Call:
+        return self._call
+
+    def progress(self) -> Note | None:
+        """See `Running`."""
+        if self._relay is None or not self._may_leave:
+            return None
+        return self._settlement.progress(self._estimate())
+
+    def end(self, error: GatewayError) -> None:
+        """See `Running`."""
+        if self._task is not None and self._is_running and self._may_leave and self._ended is None:
+            self._ended = error
+            self._task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        task = asyncio.create_task(self._run(send), name=self._call.work.id)
-        self._parts.running.add(task)
-        task.add_done_callback(self._parts.running.discard)
+        self._task = task = asyncio.create_task(self._run(send), name=self._call.work.id)
+        self._parts.running[task] = self
+        task.add_done_callback(self._parts.running.pop)
         # A server says "disconnect" also when the answer is complete; then the task has nothing left to cut.
         try:
             while (await receive())["type"] != "http.disconnect":
@@ -153,7 +91,9 @@ class Exchange(Response):
             if task is not None:
                 task.uncancel()
             self._cut_upstream()
-            if self._is_stopping:
+            if self._ended is not None:
+                await self._fail(send, self._ended, outcome="cut")
+            elif self._is_stopping:
                 await self._fail(send, GatewayError("service_unavailable", _STOPPING, retry_after=5))
             else:
                 await self._settle_rest("client_abort", 499, "client_abort")
@@ -194,7 +134,10 @@ class Exchange(Response):
         call = self._call
         if call.envelope.is_stream:
             self._outlet = Outlet(
-                send, call.headers, self._entered, silence_seconds=self._parts.silence_seconds
+                send,
+                self._settlement.headers,
+                self._settlement.opened,
+                silence_seconds=self._parts.silence_seconds,
             )
         self._reply = reply = await self._parts.providers[call.target.provider].send(call.upstream)
         if reply.status != 200:
@@ -218,7 +161,10 @@ class Exchange(Response):
             parsed = call.parse_reply(body)
             usage, stop = parsed.usage, parsed.stop
             body = front.render_reply(
-                parsed, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
+                parsed,
+                id=new_id("chatcmpl-"),
+                created=self._settlement.started_ms // 1000,
+                model=call.envelope.model,
             )
         await self._send_plain(send, body, usage, stop)
 
@@ -239,7 +185,10 @@ class Exchange(Response):
             raise UpstreamFailure("upstream_disconnected", "the stream ended without its end event")
         collected = collector.reply()
         body = wires.front(call.work.front).render_reply(
-            collected, id=new_id("chatcmpl-"), created=self._started_ms // 1000, model=call.envelope.model
+            collected,
+            id=new_id("chatcmpl-"),
+            created=self._settlement.started_ms // 1000,
+            model=call.envelope.model,
         )
         await self._send_plain(send, body, collected.usage, collected.stop)
 
@@ -249,10 +198,10 @@ class Exchange(Response):
         self._may_leave = False
         if usage is None:
             known = estimated(None, prompt_tokens=self._call.envelope.prompt_tokens, output_chars=len(body))
-            await self._settle("ok", 200, known, is_estimated=True, stop=stop)
+            await self._settlement.settle("ok", 200, known, is_estimated=True, stop=stop)
         else:
-            await self._settle("ok", 200, usage, stop=stop)
-        await send(start(200, b"application/json", self._call.headers, len(body)))
+            await self._settlement.settle("ok", 200, usage, stop=stop)
+        await send(start(200, b"application/json", self._settlement.headers, len(body)))
         await send({"type": "http.response.body", "body": body})
 
     async def _stream(self, reply: UpstreamReply, outlet: Outlet) -> None:
@@ -262,15 +211,14 @@ class Exchange(Response):
             out = relay.feed(chunk) if chunk else relay.close()
             if out:
                 await outlet.write(out)
-                if self._first_token_ms is None:
-                    self._first_token_ms = int(self._parts.clock() * 1000) - self._started_ms
+                self._settlement.note_token()
             if relay.error is not None:
                 raise relay.error
             if not chunk and not relay.is_finished:
                 raise UpstreamFailure("upstream_disconnected", "the stream ended without its end event")
         self._may_leave = False
         used = relay.usage or self._estimate()
-        await self._settle("ok", 200, used, is_estimated=relay.usage is None, stop=relay.stop)
+        await self._settlement.settle("ok", 200, used, is_estimated=relay.usage is None, stop=relay.stop)
         await outlet.end(relay.end())
 
     def _make_relay(self) -> Relay:
@@ -281,29 +229,27 @@ class Exchange(Response):
             return SameWire(front.watcher(hide_usage=hide, rename=call.rename), front.DONE)
         writer = front.writer(
             id=new_id("chatcmpl-"),
-            created=self._started_ms // 1000,
+            created=self._settlement.started_ms // 1000,
             model=call.envelope.model,
             wants_usage=call.envelope.wants_usage,
         )
         return Translated(call.reader(), writer)
 
-    async def _entered(self) -> None:
-        await _written(self._opened)
-
-    async def _fail(self, send: Send, error: GatewayError) -> None:
+    async def _fail(self, send: Send, error: GatewayError, *, outcome: Outcome = "error") -> None:
         """Settle, then tell: as a status while nothing was sent, else as an event, and never as a finished
-        answer."""
+        answer. With output it was cut, whatever `outcome` says."""
         self._may_leave = False
         self._cut_upstream()
-        if not self._is_settled:
+        if not self._settlement.is_settled:
             # A comment line that went out while the upstream was silent is no output.
-            has_output = self._first_token_ms is not None or bool(self._relay and self._relay.output_chars)
-            await self._settle_rest("cut" if has_output else "error", error.status, error.kind)
+            wrote = self._settlement.first_token_ms is not None
+            has_output = wrote or bool(self._relay and self._relay.output_chars)
+            await self._settle_rest("cut" if has_output else outcome, error.status, error.kind)
         if self._outlet is not None and await self._hushed(self._outlet):
             body = wires.front(self._call.work.front).stream_error(error)
             await send({"type": "http.response.body", "body": body})
             return
-        answer = plain_error(self._call.work.front, error, self._call.headers)
+        answer = plain_error(self._call.work.front, error, self._settlement.headers)
         await send({"type": "http.response.start", "status": error.status, "headers": answer.raw_headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -326,7 +272,9 @@ class Exchange(Response):
             used, is_estimated = self._estimate(), True
         stop = self._relay.stop if self._relay else None
         try:
-            await self._settle(outcome, status, used, is_estimated=is_estimated, code=code, stop=stop)
+            await self._settlement.settle(
+                outcome, status, used, is_estimated=is_estimated, code=code, stop=stop
+            )
         except GatewayError:
             log.error("%s: its final row waits for the database", self._call.work.id)
 
@@ -338,53 +286,6 @@ class Exchange(Response):
             prompt_tokens=self._call.envelope.prompt_tokens,
             output_chars=relay.output_chars if relay else 0,
         )
-
-    async def _settle(
-        self,
-        outcome: Outcome,
-        status: int,
-        used: Usage,
-        *,
-        is_estimated: bool = False,
-        code: str | None = None,
-        stop: StopReason | None = None,
-    ) -> None:
-        """The lease becomes actual usage, then the final row is committed. Raises `service_unavailable`."""
-        self._is_settled = True
-        call = self._call
-        claimed, used = used, believable(used)
-        is_estimated = is_estimated or used != claimed
-        await self._parts.admission.settle(call.lease, used.total_tokens)
-        receipt = self._parts.ledger.finish(
-            FinalRow(
-                id=call.work.id,
-                account_id=call.principal.account_id,
-                key_id=call.principal.key_id,
-                model=call.envelope.model,
-                admitted_ms=call.work.admitted_ms,
-                outcome=outcome,
-                http_status=status,
-                error_code=code,
-                usage=used,
-                is_estimated=is_estimated,
-                cost_nusd=cost(used, call.target.price),
-                first_token_ms=self._first_token_ms,
-                total_ms=int(self._parts.clock() * 1000) - self._started_ms,
-                stop=stop,
-                hour=call.lease.hour,
-            )
-        )
-        await _written(receipt)
-        if outcome == "ok" and self._parts.notices:
-            self._parts.notices.clear(call.target.model.id)
-
-
-async def _written(receipt: asyncio.Future[None]) -> None:
-    try:
-        # Shielded: the receipt is shared by all rows of its commit.
-        await asyncio.shield(receipt)
-    except LedgerAway as error:
-        raise GatewayError("service_unavailable", _AWAY, retry_after=5) from error
 
 
 _STOPPING: Final = "This server is shutting down and could not wait for the end of the answer. Try again."

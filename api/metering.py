@@ -1,4 +1,4 @@
-"""Usage to cost, and the ledger's one writer.
+"""The ledger's one writer.
 
 Rows gathered while the last commit ran go into the next one: one thread, one transaction, one receipt for all
 of them. A receipt is done when its row is committed, or holds the error. Final rows that could not be written
@@ -15,9 +15,8 @@ from dataclasses import replace
 from typing import Final
 
 from models import ledger, refusals
-from models.catalog import Price
 from models.database import Database
-from models.ledger import FinalRow, OpenRow, Usage
+from models.ledger import FinalRow, Note, OpenRow
 
 log = logging.getLogger("starscoo.ledger")
 
@@ -25,25 +24,11 @@ REFUSALS_PER_SECOND: Final = 10
 UNSAVED_ROWS: Final = 100_000
 RETRY_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 10
-_MILLION: Final = 1_000_000
-
-
-def cost(used: Usage, price: Price) -> int:
-    """Nano-dollars of one request, rounded up once."""
-    long_write_nusd = price.cache_write_1h_nusd
-    total = (
-        used.input_tokens * price.input_nusd
-        + used.cache_read_tokens * price.cache_read_nusd
-        + (used.cache_write_tokens - used.cache_write_1h_tokens) * price.cache_write_nusd
-        + used.cache_write_1h_tokens
-        * (price.cache_write_nusd if long_write_nusd is None else long_write_nusd)
-        + used.output_tokens * price.output_nusd
-    )
-    return -(-total // _MILLION)
 
 
 class Ledger:
-    """`on_settled` is called in the loop with the finals and refusals of each commit, for open pages."""
+    """`on_settled` is called in the loop with the finals and refusals of each commit, for open pages. `process` is
+    the number under which this process's open rows stand; set it before the first of them."""
 
     def __init__(
         self,
@@ -52,12 +37,14 @@ class Ledger:
         *,
         on_settled: Callable[[Sequence[FinalRow], Sequence[refusals.Line]], None] | None = None,
     ) -> None:
+        self.process = 0
         self._database = database
         self._clock = clock
         self._on_settled = on_settled
         self._opens: list[OpenRow] = []
         self._finals: list[FinalRow] = []
         self._refused: list[refusals.Line] = []
+        self._notes: list[Note] = []
         self._unsaved: tuple[list[OpenRow], list[FinalRow]] = ([], [])
         self._receipt: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -107,6 +94,12 @@ class Ledger:
         self._refused.append(replace(line, skipped=skipped))
         self._expect()
 
+    def note(self, notes: Sequence[Note]) -> None:
+        """How far running requests have come; nobody waits for it."""
+        if notes:
+            self._notes += notes
+            self._expect()
+
     async def drained(self) -> None:
         """Returns when nothing waits to be written."""
         await self._idle.wait()
@@ -121,6 +114,11 @@ class Ledger:
             + len(self._unsaved[0])
             + len(self._unsaved[1])
         )
+
+    @property
+    def unsaved(self) -> set[str]:
+        """The requests whose end waits to be written."""
+        return {row.id for row in (*self._unsaved[1], *self._finals)}
 
     def _expect(self) -> asyncio.Future[None]:
         if self._receipt is None:
@@ -142,9 +140,10 @@ class Ledger:
         opens, self._opens = [*self._unsaved[0], *self._opens], []
         finals, self._finals = [*self._unsaved[1], *self._finals], []
         refused, self._refused = self._refused, []
+        notes, self._notes = self._notes, []
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._commit, opens, finals, refused)
+            await loop.run_in_executor(self._thread, self._commit, opens, finals, refused, notes)
         except Exception as error:  # whatever the database raises, the rows stay and their clients are told
             log.error("The ledger could not be written: %s. %d final rows are kept.", error, len(finals))
             self._unsaved = (opens[-UNSAVED_ROWS:], finals[-UNSAVED_ROWS:])
@@ -160,10 +159,14 @@ class Ledger:
             self._on_settled(finals, refused)
 
     def _commit(
-        self, opens: Sequence[OpenRow], finals: Sequence[FinalRow], refused: Sequence[refusals.Line]
+        self,
+        opens: Sequence[OpenRow],
+        finals: Sequence[FinalRow],
+        refused: Sequence[refusals.Line],
+        notes: Sequence[Note],
     ) -> None:
         with self._database.write_batch() as connection:
-            ledger.write(connection, opens, finals, refused)
+            ledger.write(connection, opens, finals, refused, notes=notes)
 
 
 class LedgerAway(Exception):

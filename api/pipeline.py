@@ -20,13 +20,14 @@ from api.admission import Admission, StaleError
 from api.auth import Authenticator, check_standing
 from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
-from api.exchange import Call, Exchange, Parts, Work
+from api.exchange import Exchange
 from api.metering import Ledger
 from api.outlet import SILENCE_SECONDS
 from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
 from api.types import Envelope, Target, WireName
 from api.wires import custom_calls, dropping
+from api.work import Call, Parts, Work
 from models import refusals
 from models.keys import Principal
 from models.live import Lease
@@ -95,19 +96,25 @@ class Pipeline:
             return await self.refuse(work, error)
 
     async def _reserve(self, work: Work, target: Target, request: Request) -> Lease:
-        assert work.principal is not None
-        assert work.envelope is not None
         try:
-            return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
+            return await self._admit(work, target)
         except StaleError:
+            assert work.principal is not None
             work.principal = await self.authenticator.again(work.principal, request.headers)
             check_standing(work.principal)
         try:
-            return await self.admission.admit(work.principal, work.envelope, target.model, work.id)
+            return await self._admit(work, target)
         except StaleError as error:
             raise GatewayError(
                 "service_unavailable", "This key is being changed right now. Try again.", retry_after=1
             ) from error
+
+    async def _admit(self, work: Work, target: Target) -> Lease:
+        assert work.principal is not None
+        assert work.envelope is not None
+        return await self.admission.admit(
+            work.principal, work.envelope, target, request_id=work.id, admitted_ms=work.admitted_ms
+        )
 
     def _translate(self, work: Work, target: Target, lease: Lease, *, may_drop: bool) -> Call:
         assert work.principal is not None
@@ -127,10 +134,7 @@ class Pipeline:
             return body, custom_calls.names(canonical)
 
         (body, custom), dropped = dropping.translated(envelope, translate, may_drop=may_drop)
-        headers: Headers = [
-            (b"x-request-id", work.id.encode()),
-            *self.admission.headers(lease.requests, lease.tokens),
-        ]
+        headers: Headers = [(b"x-request-id", work.id.encode())]
         if dropped:
             # Names are the client's own words: what could end the header is escaped.
             headers.append((DROPPED_HEADER, ", ".join(quote(path, safe="[]") for path in dropped).encode()))

@@ -17,7 +17,7 @@ from typing import Final
 
 from sqlmodel import Session
 
-from api.metering import cost
+from api.pricing import cost
 from app import demo_history
 from app.demo_history import Customer
 from app.main import Starscoo, serve

@@ -15,10 +15,19 @@ from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "STARSCOO_"
+Limiter = Literal["memory", "redis", "database"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +180,13 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
         description="Redis that holds the counters of the limits, under a database number of its own; it may "
-        "lose everything, and is filled again from the tables. Unset: they are held in memory, which is exact "
-        "for the one process that serves.",
+        "lose everything, and is filled again from the tables.",
+    )
+    limiter: Annotated[Limiter | None, Allowed("memory, redis or database")] = Field(
+        default=None,
+        description="Where the limits are counted. `memory`: exact for one process, and the fastest. `redis` and "
+        "`database`: exact over several processes on PostgreSQL; while Redis does not answer, the database takes "
+        "over. Unset: `redis` where STARSCOO_REDIS_URL is set, else `memory`.",
     )
     catalog: ExistingFile | None = Field(
         default=None,
@@ -235,6 +249,17 @@ class Settings(BaseSettings):
     )
 
     @property
+    def counts_in(self) -> Limiter:
+        """The limiter in use."""
+        return self.limiter or ("redis" if self.redis_url else "memory")
+
+    @model_validator(mode="after")
+    def _redis_has_an_address(self) -> "Settings":
+        if self.limiter == "redis" and self.redis_url is None:
+            raise ValueError("STARSCOO_LIMITER is redis, and STARSCOO_REDIS_URL does not say where it is.")
+        return self
+
+    @property
     def address(self) -> str:
         """Where people find this server, as far as it is known before the first of them comes."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
@@ -290,6 +315,8 @@ def _variable(name: str) -> str:
 def _problem(error: ValidationError) -> str:
     """The first wrong value in one line. Pydantic's own text would repeat secrets and take several."""
     first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return str(first["msg"]).removeprefix("Value error, ")
     name = _name_of(str(first["loc"][0]))
     allowed = _allowed(Settings.model_fields[name])
     given = str(first["input"])

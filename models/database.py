@@ -147,10 +147,19 @@ class Database:
         return True
 
     @contextmanager
-    def hold_serving(self) -> Iterator[None]:
-        """For the life of a serving process, because its counters are its own. Raises `AlreadyServing`."""
-        with self._serving_file() if self.dialect == "sqlite" else self._serving_row():
-            yield
+    def hold_serving(self, *, is_shared: bool = False) -> Iterator["Serving"]:
+        """For the life of a serving process. Alone, because its counters are its own or the file is; or `is_shared`
+        with others of its kind, on PostgreSQL. Raises `AlreadyServing`."""
+        if self.dialect == "sqlite":
+            with self._serving_file():
+                yield Serving(None, is_shared=False)
+            return
+        serving = Serving(self._writer, is_shared=is_shared)
+        try:
+            serving.take()
+            yield serving
+        finally:
+            serving.give_back()
 
     def close(self) -> None:
         """Wait for running operations, then close the files. The last connection to an SQLite file
@@ -181,23 +190,6 @@ class Database:
             os.close(file)
 
     @contextmanager
-    def _serving_row(self) -> Iterator[None]:
-        with self._writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.execute(text(f"SELECT pg_try_advisory_lock({_SERVING_LOCK})")).scalar():
-                raise AlreadyServing(
-                    "Another Starscoo serves from this database. "
-                    "Stop it, or set STARSCOO_DATABASE_URL to another one."
-                )
-            try:
-                yield
-            finally:
-                # Said before hanging up: the server may take its time to notice that a connection is gone, and
-                # the next starter would be refused meanwhile.
-                with suppress(DBAPIError):
-                    connection.execute(text(f"SELECT pg_advisory_unlock({_SERVING_LOCK})"))
-                connection.detach()
-
-    @contextmanager
     def _writing(self) -> Iterator[None]:
         lock: AbstractContextManager[None] = nullcontext() if self._lock is None else self._lock.held()
         try:
@@ -207,6 +199,55 @@ class Database:
             raise DatabaseBusy(
                 f"Another process keeps writing to {self._path}. Try again, or stop it."
             ) from timeout
+
+
+class Serving:
+    """The lock of a serving process on PostgreSQL, which the server forgets when it restarts; on SQLite a file's
+    lock, which lasts (`engine` None)."""
+
+    def __init__(self, engine: Engine | None, *, is_shared: bool) -> None:
+        self._engine = engine
+        self._kind = "_shared" if is_shared else ""
+        self._connection: Connection | None = None
+
+    def take(self) -> None:
+        """Raises `AlreadyServing`."""
+        assert self._engine is not None
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # It lives outside the pool: it is held for as long as this process serves.
+        connection.detach()
+        if not connection.execute(text(f"SELECT pg_try_advisory_lock{self._kind}({_SERVING_LOCK})")).scalar():
+            connection.close()
+            raise AlreadyServing(
+                "Another Starscoo serves from this database, and one of the two counts its limits in memory, which "
+                "is exact for one process alone. Stop it, or set STARSCOO_LIMITER to redis or database for both."
+            )
+        self._connection = connection
+
+    def keep(self) -> None:
+        """Make sure that it is held still, and take it again after a restart of the server. Raises
+        `AlreadyServing` when another process has taken it meanwhile, `DBAPIError` while the server is away."""
+        if self._connection is None:
+            if self._engine is not None:
+                self.take()
+            return
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            with suppress(DBAPIError):
+                self._connection.close()
+            self._connection = None
+            self.take()
+
+    def give_back(self) -> None:
+        if self._connection is None:
+            return
+        # Said before hanging up: the server may take its time to notice that a connection is gone, and the next
+        # starter would be refused meanwhile.
+        with suppress(DBAPIError):
+            self._connection.execute(text(f"SELECT pg_advisory_unlock{self._kind}({_SERVING_LOCK})"))
+            self._connection.close()
+        self._connection = None
 
 
 def _parse(url: str) -> URL:

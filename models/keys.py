@@ -67,6 +67,16 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """The keys of an account that may be used now, by their internal ids, as read at `epoch`: none of a suspended
+    one."""
+
+    key_ids: frozenset[int]
+    is_suspended: bool
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLine:
     """A key as its owner's list shows it. `requests_hour` counts running requests too, `tokens_month` settled
     ones; `is_used`: there ever was an admitted request."""
@@ -154,6 +164,14 @@ def authenticate(session: Session, digest: str, *, now: int) -> Principal | None
         epoch=epochs.current(session, account.id),
         is_suspended=account.suspended_at is not None,
     )
+
+
+def allowed(session: Session, account_id: int) -> Allowed:
+    account = session.get(Account, account_id)
+    is_suspended = account is None or account.suspended_at is not None
+    in_force = select(ApiKey.id).where(ApiKey.account_id == account_id, col(ApiKey.revoked_at).is_(None))
+    key_ids = () if is_suspended else session.exec(in_force).all()
+    return Allowed(frozenset(key_ids), is_suspended, epochs.current(session, account_id))
 
 
 def listing(session: Session, account_id: int, *, now: int) -> list[KeyLine]:

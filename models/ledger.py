@@ -184,6 +184,8 @@ def write(
     opens: Sequence[OpenRow],
     finals: Sequence[FinalRow],
     refused: Sequence[refusals.Line],
+    *,
+    notes: Sequence[Note] = (),
 ) -> None:
     """All of a batch, within the caller's transaction. An open row that exists already and a final row for a
     request that is final already change nothing; within a batch the first final of a request counts."""

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("app", "api", "models")
 
 # Inside api: what a part may import of api, itself always included. A part is a module or package of api.
-CANONICAL = {"errors", "types", "sse"}
+CANONICAL = {"errors", "types", "sse", "pricing"}
 STEPS = {"auth", "admission", "routing", "relay", "metering"}
 API_PARTS = {
     "errors": set[str](),
     "types": set[str](),
+    "pricing": set[str](),
     "sse": set[str](),
     "wires": CANONICAL,
     "providers": CANONICAL,
@@ -24,8 +25,13 @@ API_PARTS = {
     "client": CANONICAL | {"wires"},
     "outlet": {"client"},
     "failures": CANONICAL | {"wires", "providers"},
-    "exchange": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "failures", "pipeline"},
-    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange"},
+    "work": CANONICAL | STEPS | {"wires", "providers", "client"},
+    "settlement": CANONICAL | STEPS | {"client", "work"},
+    "exchange": CANONICAL
+    | STEPS
+    | {"wires", "providers", "client", "outlet", "failures", "settlement", "work"},
+    "upkeep": CANONICAL | STEPS | {"work"},
+    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange", "work"},
     "openapi": CANONICAL,
     "gateway": CANONICAL | {"client", "openapi", "pipeline"},
 }
@@ -36,12 +42,12 @@ PLACES = {
     "fastapi": ["api/gateway.py", "app"],
     "aiohttp": ["api/providers/http.py"],
     "httpx": ["app", "tests"],
-    "redis": ["models/live/redis.py"],
+    "redis": ["models/live"],
     "passlib": ["models/passwords.py"],
     "psycopg": ["models"],
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
-    "typer": ["app/cli.py"],
+    "typer": ["app/cli.py", "app/cli_ledger.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
 }

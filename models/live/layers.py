@@ -6,7 +6,7 @@ layer has a limit, the key's own counts are shown.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models import windows
@@ -108,6 +108,15 @@ def granted_output(claim: Claim, layers: list[Bound], counted: Windows) -> int:
             count = counted.month(layer.owner)
             granted = min(granted, layer.tokens - count.settled - count.reserved - claim.prompt_tokens)
     return granted
+
+
+def after(lease: Lease, total_tokens: int) -> tuple[Standing, Standing]:
+    """Both limits as they stand once the lease is settled at that, as far as this claim knows of others."""
+    before = lease.tokens
+    settled = before.settled + total_tokens
+    reserved = max(0, before.reserved - lease.reserved_tokens)
+    left = None if before.limit is None else max(0, before.limit - settled - reserved)
+    return lease.requests, replace(before, settled=settled, reserved=reserved, left=left)
 
 
 def standings(layers: list[Bound], counted: Windows) -> tuple[Standing, Standing]:

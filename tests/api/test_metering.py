@@ -12,7 +12,8 @@ from fakes.clock import Clock
 from gateways import NOON
 from sqlmodel import select
 
-from api.metering import Ledger, LedgerAway, cost
+from api.metering import Ledger, LedgerAway
+from api.pricing import cost
 from models import accounts, keys, limits, refusals
 from models.catalog import Price
 from models.database import Database

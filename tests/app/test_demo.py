@@ -12,7 +12,7 @@ import httpx
 import pytest
 import running
 
-from api.metering import cost
+from api.pricing import cost
 from app import demo, demo_history
 from models import accounts, catalog, passwords, refusals, usage
 from models.database import Database

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from api.metering import cost
+from api.pricing import cost
 from app import demo_history
 from models import catalog
 from models.windows import DAY, HOUR, month_of
