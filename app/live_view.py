@@ -4,28 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nicegui import ui
-
-from app.services import Arrival, Services
+from app.arrivals import Arrival
 
 PAUSE_S: Final = 1
-
-
-def follow(
-    services: Services, account_id: int, place: ui.element, told: Callable[[list[Arrival]], Awaitable[None]]
-) -> None:
-    """Calls `told` with each batch of this account's arrivals, at most 4 times a second, while `place` exists."""
-
-    async def hear(arrived: list[Arrival]) -> None:
-        if place.is_deleted:
-            services.arrivals.unsubscribe(hear)
-            return
-        mine = [arrival for arrival in arrived if arrival.account_id == account_id]
-        if mine:
-            with place:
-                await told(mine)
-
-    services.arrivals.subscribe(hear)
 
 
 class Throttled:

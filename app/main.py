@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fastapi import FastAPI
-from nicegui import Event, ui
+from nicegui import ui
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -33,7 +33,7 @@ from api.routing import Router
 from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
-from app.services import Arrival, Services
+from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
 from models import catalog, counts, epochs, ledger, limits
@@ -79,8 +79,7 @@ class Starscoo:
         if self._sandbox is not None:
             access = sandbox_access(self._sandbox[1], access)
         providers = create_providers(self._transport, access)
-        arrived: Event[list[Arrival]] = Event()
-        self._arrivals = Arrivals(arrived)
+        self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         router = Router(models, providers)
         notices = Notices()
@@ -99,7 +98,7 @@ class Starscoo:
             live=self.live,
             catalog=models,
             clock=clock,
-            arrivals=arrived,
+            arrivals=self._arrivals,
             notices=notices,
             is_available=router.is_available,
             public_url=settings.public_url,

@@ -206,6 +206,7 @@ class Serving:
     lock, which lasts (`engine` None)."""
 
     def __init__(self, engine: Engine | None, *, is_shared: bool) -> None:
+        self.is_alone = not is_shared
         self._engine = engine
         self._kind = "_shared" if is_shared else ""
         self._connection: Connection | None = None

@@ -21,13 +21,14 @@ import httpx
 from fakes.clock import Clock
 from fastapi import FastAPI
 from markupsafe import Markup
-from nicegui import Event, core, ui
+from nicegui import core, ui
 from nicegui.events import GenericEventArguments
 from nicegui.helpers import expects_arguments
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
-from app.services import Arrival, Services
+from app.arrivals import Arrivals
+from app.services import Services
 from models import accounts, catalog, keys, ledger, logins
 from models.accounts import Account
 from models.database import Database
@@ -179,13 +180,12 @@ async def _house(directory: Path) -> AsyncIterator[House]:
     database.migrate()
     live = MemoryLive(clock)
     async with user_simulation(), AsyncExitStack() as open_clients:
-        arrivals: Event[list[Arrival]] = Event()
         services = Services(
             database=database,
             live=live,
             catalog=catalog.load(catalog.default_path()),
             clock=clock,
-            arrivals=arrivals,
+            arrivals=Arrivals(),
             notices=Notices(),
             is_available=lambda model: model != "codex-1",
             public_url=None,

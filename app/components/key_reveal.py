@@ -11,12 +11,13 @@ from fastapi import Request
 from markupsafe import Markup
 from nicegui import ui
 
-from app import address, live_view, samples, theme, words
+from app import address, samples, theme, words
+from app.arrivals import Arrival
 from app.components.code import code_tabs
 from app.components.controls import button, copy_button
 from app.components.dialogs import Dialog
 from app.components.elements import html, set_attributes, tag
-from app.services import Arrival, Services
+from app.services import Services
 from models.keys import Issued
 
 _ENABLED_AFTER_S: Final = 5
@@ -63,7 +64,7 @@ class KeyReveal:
                 with news:
                     html(_arrived(mine[-1]))
 
-        live_view.follow(self._services, issued.key.account_id, news, told)
+        self._services.arrivals.follow(issued.key.account_id, news, told)
 
 
 def programs(services: Services, request: Request, secret: str) -> dict[str, str]:

@@ -8,13 +8,14 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from app import components, frame, live_view, login, words
+from app import components, frame, login, words
+from app.arrivals import Arrival
 from app.binding import bind_now
 from app.components import Column, Field, ladder, meter, tables, tag
 from app.components.key_reveal import KeyReveal
 from app.components.tables import Cell
 from app.pages.overview import issue
-from app.services import Arrival, Services
+from app.services import Services
 from models import keys, limits_overview
 from models.database import Refused
 from models.keys import ApiKey, KeyLine
@@ -89,7 +90,7 @@ class _Page:
         self._content = tag("div", "", "s-stack")
         self._reveal = KeyReveal(self._services, on_close=self.load)
         self._dialog = components.dialog()
-        live_view.follow(self._services, self._viewer.account_id, self._content, self._arrived)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
 
     async def load(self) -> None:
         """Reads anew. The list is replaced where it stands, so that a click meanwhile still finds its button."""

@@ -83,7 +83,7 @@ class _Page:
         self._content = tag("div", "", "s-stack")
         self._dialog = components.dialog(is_wide=True)
         refresh = live_view.Throttled(self._refresh)
-        live_view.follow(self._services, self._viewer.account_id, self._content, refresh)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
 
     async def load(self) -> None:
         self._view = await read(self._services, self._viewer.account_id)

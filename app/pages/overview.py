@@ -8,11 +8,12 @@ from typing import Final
 from markupsafe import Markup
 from nicegui import ui
 
-from app import components, frame, live_view, login, refusal_words, theme, words
+from app import components, frame, login, refusal_words, theme, words
+from app.arrivals import Arrival
 from app.binding import bind_now
 from app.components import Column, html, ladder, meter, model_bars, tables, tag
 from app.components.key_reveal import KeyReveal
-from app.services import Arrival, Services
+from app.services import Services
 from models import keys, limits_overview, refusals, usage
 from models.database import Refused
 from models.ledger import RequestRow
@@ -103,7 +104,7 @@ class _Page:
         frame.title("Overview")
         self._content = tag("div", "", "s-stack")
         self._reveal = KeyReveal(self._services, on_close=self.load)
-        live_view.follow(self._services, self._viewer.account_id, self._content, self._arrived)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
 
     async def load(self) -> None:
         view = await read(self._services, self._viewer.account_id)

@@ -82,7 +82,7 @@ class _Page:
             components.segmented("Range", RANGES, value=self._shown.range, on_change=self._choose_range)
         self._content = tag("div", "", "s-stack")
         refresh = live_view.Throttled(self._refresh)
-        live_view.follow(self._services, self._viewer.account_id, self._content, refresh)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
 
     async def load(self) -> None:
         """All anew, for another range."""
