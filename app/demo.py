@@ -24,6 +24,7 @@ from app.main import Starscoo, serve
 from app.settings import Settings
 from models import accounts, counts, keys, ledger, limits, passwords, refusals
 from models.database import Database
+from models.live.memory import MemoryLive
 from models.windows import DAY
 
 DATABASE: Final = Path("data/demo.db")
@@ -61,7 +62,9 @@ class Furnished:
 
 def run(settings: Settings) -> None:
     """Serve the demo until a signal ends it. Raises as `app.main.serve` does."""
-    settings = settings.model_copy(update={"database_url": f"sqlite:///{DATABASE}", "redis_url": None})
+    settings = settings.model_copy(
+        update={"database_url": f"sqlite:///{DATABASE}", "redis_url": None, "limiter": "memory"}
+    )
     kept = _read_kept()
     furnished = _furnish(settings, kept)
     kept = Kept(kept.admin_password, kept.customer_password, furnished.secret)
@@ -126,6 +129,7 @@ async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
     while starscoo.pipeline.parts.running:
         await asyncio.wait(starscoo.pipeline.parts.running)
     # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
+    assert isinstance(starscoo.live, MemoryLive)
     starscoo.live.fill(database.read_now(counts.counted_of_all, now=starscoo.services.now()))
 
 

@@ -10,14 +10,13 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import ui
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,22 +32,22 @@ from api.routing import Router
 from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
+from app.duties import Duties
 from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, epochs, ledger, limits
+from models import catalog, counts, limits
 from models.catalog import ProviderEntry
 from models.database import Database
+from models.live.database import DatabaseLive
+from models.live.fallback import FallbackLive
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
 from models.notices import Notices
 
 log = logging.getLogger("starscoo")
 
-WATCH_SECONDS = 0.25
 SETTLE_SECONDS = 3
-WATCH_OVERLAP_MS = 120_000
-"""A change is stamped before it waits for the writer lock, and by the clock of another machine."""
 WITHOUT_VERSION = frozenset({"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"})
 """Where clients knock whose base URL lacks the /v1; the gateway tells them."""
 PAGE_BODY_BYTES = 2 * 1024 * 1024
@@ -68,9 +67,8 @@ class Starscoo:
         self.settings = settings
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
-        self.live = self._create_live(settings.redis_url)
         self._held = ExitStack()
-        self._watch: asyncio.Task[None] | None = None
+        self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
@@ -81,6 +79,7 @@ class Starscoo:
         providers = create_providers(self._transport, access)
         self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
+        self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
         router = Router(models, providers)
         notices = Notices()
         self.pipeline = Pipeline(
@@ -106,6 +105,15 @@ class Starscoo:
             is_sandbox=is_sandbox,
             is_secure=(settings.public_url or "").startswith("https://"),
         )
+        self.duties = Duties(
+            database=self.database,
+            live=self.live,
+            ledger=self.ledger,
+            pipeline=self.pipeline,
+            arrivals=self._arrivals,
+            clock=clock,
+            limiter=settings.counts_in,
+        )
         self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
@@ -122,30 +130,32 @@ class Starscoo:
 
     def prepare(self) -> None:
         """Tables and counters, before anything listens. Raises `models.database.Refused` with a line for people."""
-        self._held.enter_context(self.database.hold_serving())
+        is_shared = self.settings.counts_in != "memory"
+        self.duties.serving = self._held.enter_context(self.database.hold_serving(is_shared=is_shared))
         self._held.callback(self.database.close)
         self.database.migrate()
-        now = int(self.clock())
         self.database.run_now(
             limits.ensure_plans,
             starter_requests=self.settings.starter_hourly_requests,
             starter_tokens=self.settings.starter_monthly_tokens,
         )
-        swept = self.database.run_now(ledger.sweep, now=now)
+        swept = self.duties.register()
         if swept:
             log.warning(
                 "%d requests were cut when the server last ended; they are settled as interrupted", swept
             )
-        if isinstance(self.live, RedisLive):
-            self.live.prepare()
-        else:
-            self.live.fill(self.database.read_now(counts.counted_of_all, now=now))
+        if isinstance(self.live, MemoryLive):
+            self.live.fill(self.database.read_now(counts.counted_of_all, now=int(self.clock())))
+        elif isinstance(self.live, FallbackLive):
+            self.live.prepare(self.ledger.process)
 
     async def start(self) -> None:
         """Clients, ledger and the watch on changes, in the loop that serves."""
         await self._transport.start()
         await self.ledger.start()
-        self._watch = asyncio.create_task(self._watch_changes(), name="watch on changes")
+        if isinstance(self.live, FallbackLive):
+            await self.live.start()
+        self._duties = self.duties.start()
         # What the imports left lives as long as the process; going through it again costs every hundredth
         # request a tenth of a second.
         gc.collect()
@@ -165,39 +175,19 @@ class Starscoo:
         if self.pipeline.parts.running:
             # The server has waited for them already; what is left is being settled.
             await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
         self._arrivals.stop()
         await self.ledger.stop()
-        if isinstance(self.live, RedisLive):
+        if not isinstance(self.live, MemoryLive):
             await self.live.stop()
+        await self.duties.leave()
         await self._transport.stop()
         if self._sandbox is not None and self._sandbox_task is not None:
             self._sandbox[0].should_exit = True
             await self._sandbox_task
         self._held.close()
-
-    async def _watch_changes(self) -> None:
-        """Changes that other processes made bind here within a second."""
-        while True:
-            try:
-                since_ms = int(self.clock() * 1000) - WATCH_OVERLAP_MS
-                for account_id, epoch in await self.database.read(epochs.changed_since, since_ms):
-                    self.live.bump(account_id, epoch)
-            except SQLAlchemyError as error:
-                log.error("Changes of keys and limits could not be read: %s", error)
-            await asyncio.sleep(WATCH_SECONDS)
-
-    def _create_live(self, redis_url: str | None) -> MemoryLive | RedisLive:
-        """The counters; Redis has a time of its own unless this process was given one."""
-        if redis_url is None:
-            return MemoryLive(self.clock)
-
-        async def tables(account_id: int, key_id: int | None, now: int) -> counts.Counts:
-            return await self.database.read(counts.counted_of, account_id, key_id, now=now)
-
-        return RedisLive(redis_url, fill_from=tables, clock=None if self.clock is time.time else self.clock)
 
     def _create_outer(self) -> FastAPI:
         @asynccontextmanager
@@ -240,6 +230,25 @@ class Starscoo:
 
 async def _alive(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+def create_live(
+    settings: Settings, database: Database, clock: Callable[[], float], *, process: Callable[[], int]
+) -> MemoryLive | DatabaseLive | FallbackLive:
+    """The counters of the limits. Redis and PostgreSQL have a time of their own unless this process was given one."""
+    if settings.counts_in == "memory":
+        return MemoryLive(clock)
+    own = None if clock is time.time else clock
+    tables = DatabaseLive(database, clock if database.dialect == "sqlite" else own, process=process)
+    if settings.counts_in == "database" or settings.redis_url is None:
+        return tables
+
+    async def known(
+        account_id: int, key_id: int | None, ids: Sequence[str], now: int
+    ) -> tuple[counts.Counts, dict[str, int | None]]:
+        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
+
+    return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:

@@ -1,29 +1,30 @@
-"""What the tables know of one owner in the running hour and month: the truth behind a counter that is lost.
+"""What the tables know of the running hour and month: the truth behind every counter.
 
-One account at a time, so that a cold counter costs a look at that account's sums; `counted_of_all` is the same
-for everybody at once.
+Requests of the hour are the settled ones and those that run; tokens of the month are settled, beside them what
+the open rows hold. All of it is read in one statement, so that a request that ends meanwhile counts once.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import case, func, literal, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, union_all
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
 from models import windows
-from models.ledger import RequestRow, UsageHour
+from models.ledger import RequestRow, UsageHour, UsageMonth
 from models.live import Counted, Layer
-from models.live.layers import LEASE_TTL_S
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An admitted request that has not ended, as its open row tells."""
+    """An admitted request that has not ended, as its open row tells. Its hour is that of its admission."""
 
     id: str
     key_id: int
-    admitted_at: int
+    hour: int
     reserved_tokens: int
 
 
@@ -36,87 +37,121 @@ class Counts:
     running: list[Running]
 
 
+@dataclass(slots=True)
+class Used:
+    """Of one key: requests of the hour, settled tokens of the month, what its open rows hold of it, and how many
+    of them there are."""
+
+    requests: int = 0
+    tokens: int = 0
+    reserved: int = 0
+    running: int = 0
+
+
+@dataclass(slots=True)
+class AccountUsed:
+    """By key; `total` is of all keys together."""
+
+    keys: dict[int, Used] = field(default_factory=dict)
+    total: Used = field(default_factory=Used)
+
+    def of(self, key_id: int) -> Used:
+        return self.keys.setdefault(key_id, Used())
+
+
+def of_accounts(connection: Connection, account_ids: Collection[int], *, now: int) -> dict[int, AccountUsed]:
+    """Of each of these accounts, also of those that have used nothing."""
+    found = {account_id: AccountUsed() for account_id in account_ids}
+    for row in connection.execute(_used(now, account_ids)):
+        account = found[row[0]]
+        for used in (account.of(row[1]), account.total):
+            used.requests += int(row[2])
+            used.tokens += int(row[3])
+            used.reserved += int(row[4])
+            used.running += int(row[5])
+    return found
+
+
 def counted_of(session: Session, account_id: int, key_id: int | None, *, now: int) -> Counts:
-    """Call it on one consistent view (`Database.read`): a request that ends meanwhile would count twice or not at
-    all. Open rows older than a lease lives are those of a process that died; they count as requests only."""
-    by_key = _settled(session, account_id, now)
-    hour = windows.hour_of(now)
-    running = _running(session, account_id, since_hour=hour - LEASE_TTL_S // windows.HOUR)
-    for one in running:
-        if windows.hour_of(one.admitted_at) == hour:
-            requests, tokens = by_key.get(one.key_id, (0, 0))
-            by_key[one.key_id] = (requests + 1, tokens)
+    """Call it on one consistent view (`Database.read`)."""
+    account = of_accounts(session.connection(), [account_id], now=now)[account_id]
+    total = account.total
+    key = None if key_id is None else account.of(key_id)
     return Counts(
-        account=Counted(
-            "account",
-            account_id,
-            sum(requests for requests, _ in by_key.values()),
-            sum(tokens for _, tokens in by_key.values()),
-        ),
-        key=None if key_id is None else Counted("key", key_id, *by_key.get(key_id, (0, 0))),
-        running=[one for one in running if one.admitted_at > now - LEASE_TTL_S],
+        account=Counted("account", account_id, total.requests, total.tokens),
+        key=None if key is None or key_id is None else Counted("key", key_id, key.requests, key.tokens),
+        running=_running(session, account_id),
     )
-
-
-def _settled(session: Session, account_id: int, now: int) -> dict[int, tuple[int, int]]:
-    """By key: requests of this hour, tokens of this month."""
-    hour = windows.hour_of(now)
-    in_this_hour = case((col(UsageHour.hour) == hour, col(UsageHour.requests)), else_=0)
-    query = (
-        select_columns(col(UsageHour.key_id), func.sum(in_this_hour), func.sum(UsageHour.total_tokens))
-        .where(
-            col(UsageHour.account_id) == account_id,
-            col(UsageHour.hour) >= windows.hour_of(windows.month_start(now)),
-            col(UsageHour.hour) <= hour,
-        )
-        .group_by(col(UsageHour.key_id))
-    )
-    rows = session.connection().execute(query)
-    return {key_id: (int(requests), int(tokens)) for key_id, requests, tokens in rows}
-
-
-def _running(session: Session, account_id: int, *, since_hour: int) -> list[Running]:
-    query = select_columns(
-        col(RequestRow.id),
-        col(RequestRow.key_id),
-        col(RequestRow.admitted_ms),
-        col(RequestRow.reserved_tokens),
-    ).where(
-        col(RequestRow.state) == "open",
-        col(RequestRow.hour) >= since_hour,
-        col(RequestRow.account_id) == account_id,
-    )
-    rows = session.connection().execute(query)
-    return [
-        Running(request_id, key_id, admitted_ms // 1000, reserved)
-        for request_id, key_id, admitted_ms, reserved in rows
-    ]
 
 
 def counted_of_all(session: Session, *, now: int) -> list[Counted]:
-    """Every owner who used something in the running month: requests of this hour (running ones too), settled
-    tokens of this month."""
+    """Every owner who used something in the running month."""
+    sums: defaultdict[tuple[Layer, int], list[int]] = defaultdict(lambda: [0, 0])
+    for row in session.connection().execute(_used(now, None)):
+        owners: Iterable[tuple[Layer, int]] = (("account", row[0]), ("key", row[1]))
+        for owner in owners:
+            sums[owner][0] += int(row[2])
+            sums[owner][1] += int(row[3])
+    return [Counted(layer, owner_id, *both) for (layer, owner_id), both in sums.items()]
+
+
+def known_of(
+    session: Session, account_id: int, key_id: int | None, ids: Collection[str], *, now: int
+) -> tuple[Counts, dict[str, int | None]]:
+    """`counted_of` and `states_of` on the same view."""
+    return counted_of(session, account_id, key_id, now=now), states_of(session, ids)
+
+
+def states_of(session: Session, ids: Collection[str]) -> dict[str, int | None]:
+    """Of these requests: the tokens of a final one, None for an open one; unknown ones are absent."""
+    row = select_columns(col(RequestRow.id), col(RequestRow.state), col(RequestRow.total_tokens)).where(
+        col(RequestRow.id).in_(ids)
+    )
+    found = session.connection().execute(row)
+    return {request_id: int(tokens) if state == "final" else None for request_id, state, tokens in found}
+
+
+def _used(now: int, account_ids: Collection[int] | None) -> Select[Any]:
+    """Account, key, requests of the hour, tokens of the month, reserved tokens, running requests; several rows
+    of one key are to be added."""
     hour = windows.hour_of(now)
     month_begins = windows.hour_of(windows.month_start(now))
-    in_this_hour = case((col(UsageHour.hour) == hour, col(UsageHour.requests)), else_=0)
-    settled = (
-        select_columns(
-            col(UsageHour.account_id),
-            col(UsageHour.key_id),
-            func.sum(in_this_hour),
-            func.sum(UsageHour.total_tokens),
-        )
-        .where(col(UsageHour.hour) >= month_begins, col(UsageHour.hour) <= hour)
-        .group_by(col(UsageHour.account_id), col(UsageHour.key_id))
-    )
+
+    def of(owner: Any) -> ColumnElement[bool]:
+        return literal(True) if account_ids is None else owner.in_(account_ids)
+
+    nothing = literal(0)
+    hours = select_columns(
+        col(UsageHour.account_id), col(UsageHour.key_id), col(UsageHour.requests), nothing, nothing, nothing
+    ).where(col(UsageHour.hour) == hour, of(col(UsageHour.account_id)))
+    months = select_columns(
+        col(UsageMonth.account_id),
+        col(UsageMonth.key_id),
+        nothing,
+        col(UsageMonth.total_tokens),
+        nothing,
+        nothing,
+    ).where(col(UsageMonth.month) == windows.month_of(now), of(col(UsageMonth.account_id)))
+    row_hour = col(RequestRow.hour)
     running = (
-        select_columns(col(RequestRow.account_id), col(RequestRow.key_id), func.count(), literal(0))
-        .where(col(RequestRow.state) == "open", col(RequestRow.hour) == hour)
+        select_columns(
+            col(RequestRow.account_id),
+            col(RequestRow.key_id),
+            func.count().filter(row_hour == hour),
+            nothing,
+            func.coalesce(func.sum(col(RequestRow.reserved_tokens)).filter(row_hour >= month_begins), 0),
+            func.count(),
+        )
+        .where(col(RequestRow.state) == "open", of(col(RequestRow.account_id)))
         .group_by(col(RequestRow.account_id), col(RequestRow.key_id))
     )
-    sums: defaultdict[tuple[Layer, int], list[int]] = defaultdict(lambda: [0, 0])
-    for account_id, key_id, requests, tokens in session.connection().execute(union_all(settled, running)):
-        for owner in (("account", account_id), ("key", key_id)):
-            sums[owner][0] += int(requests)
-            sums[owner][1] += int(tokens)
-    return [Counted(layer, owner_id, *both) for (layer, owner_id), both in sums.items()]
+    together = union_all(hours, months, running).subquery()
+    columns: Select[Any] = select_columns(*together.c)
+    return columns
+
+
+def _running(session: Session, account_id: int) -> list[Running]:
+    query = select_columns(
+        col(RequestRow.id), col(RequestRow.key_id), col(RequestRow.hour), col(RequestRow.reserved_tokens)
+    ).where(col(RequestRow.state) == "open", col(RequestRow.account_id) == account_id)
+    return [Running(*row) for row in session.connection().execute(query)]

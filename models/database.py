@@ -201,6 +201,14 @@ class Database:
             ) from timeout
 
 
+def server_ms(session: Session, own_ms: int) -> int:
+    """The time in Unix ms by which several processes agree: the PostgreSQL server's, else this process's own."""
+    if session.get_bind().dialect.name != "postgresql":
+        return own_ms
+    clock = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+    return int(session.connection().execute(clock).scalar_one())
+
+
 class Serving:
     """The lock of a serving process on PostgreSQL, which the server forgets when it restarts; on SQLite a file's
     lock, which lasts (`engine` None)."""

@@ -8,16 +8,15 @@ Hours and months are those of the admission.
 The rows have no foreign keys: they are written twice per request, and must be kept whatever becomes of the key.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from operator import add
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Index, LargeBinary, text
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, SQLModel
 
-from models import refusals
-from models.ledger_sql import STATEMENTS, SWEEP_ROWS, SWEEP_SUMS
+from models import refusals, rollups
+from models.ledger_sql import STATEMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,26 +192,71 @@ def write(
     ending: dict[str, FinalRow] = {}
     for final in finals:
         ending.setdefault(final.id, _storable_figures(final))
+    if ending:
+        rollups.lock_accounts(connection, (row.account_id for row in ending.values()))
     if opens:
         connection.exec_driver_sql(statements.open_rows, [_open_values(row) for row in opens])
+    if notes:
+        connection.exec_driver_sql(statements.notes, [_note_values(note) for note in notes])
     if ending:
-        found = connection.exec_driver_sql(statements.states, (statements.pack(list(ending)),))
-        ended = {request_id for request_id, state in found if state != "open"}
-        fresh = [row for row in ending.values() if row.id not in ended]
-        if fresh:
-            connection.exec_driver_sql(statements.final_rows, [_final_values(row) for row in fresh])
-            connection.exec_driver_sql(statements.sums, _sums(fresh))
+        _end(connection, ending)
     if refused:
         connection.exec_driver_sql(statements.refusals, [_refusal_values(line) for line in refused])
 
 
-def sweep(session: Session, *, now: int) -> int:
-    """Settle what a dead process left open until now as interrupted, with no tokens: none were noted. Returns
-    how many. Only for a process that holds serving: a living one's requests would be cut off from their end."""
-    connection = session.connection()
-    until = {"until_ms": now * 1000 + 999}
-    connection.execute(SWEEP_SUMS, until)
-    return connection.execute(SWEEP_ROWS, until).rowcount
+def interrupt(connection: Connection, ids: Sequence[str]) -> int:
+    """Settle these open rows at what was last noted of them. Their accounts are locked already. Returns how many
+    of them were open still."""
+    statements = STATEMENTS[connection.dialect.name]
+    states = connection.exec_driver_sql(statements.states, (statements.pack(list(ids)),))
+    still_open = [request_id for request_id, state, _ in states if state == "open"]
+    if still_open:
+        deltas: dict[rollups.Group, rollups.Delta] = {}
+        for row in connection.exec_driver_sql(statements.settled, (statements.pack(still_open),)):
+            _count_row(deltas, (*row[:5], "interrupted", *row[6:]), 1)
+        connection.exec_driver_sql(statements.interrupt, [(request_id,) for request_id in still_open])
+        rollups.add(connection, deltas)
+    return len(still_open)
+
+
+def _end(connection: Connection, ending: dict[str, FinalRow]) -> None:
+    """The rows that are open, were never opened, or were settled as interrupted, become final; the others are."""
+    statements = STATEMENTS[connection.dialect.name]
+    found = connection.exec_driver_sql(statements.states, (statements.pack(list(ending)),))
+    known = {request_id: (state, outcome) for request_id, state, outcome in found}
+    replaced = [request_id for request_id, found_as in known.items() if found_as == ("final", "interrupted")]
+    ended = {request_id for request_id, (state, _) in known.items() if state != "open"}.difference(replaced)
+    fresh = [row for row in ending.values() if row.id not in ended]
+    if not fresh:
+        return
+    deltas: dict[rollups.Group, rollups.Delta] = {}
+    for row in fresh:
+        group = (row.account_id, row.hour, row.key_id, row.model, row.outcome)
+        deltas.setdefault(group, rollups.Delta()).count(
+            prompt_tokens=row.usage.prompt_tokens,
+            completion_tokens=row.usage.output_tokens,
+            cost_nusd=row.cost_nusd,
+            first_token_ms=row.first_token_ms,
+            total_ms=row.total_ms,
+        )
+    if replaced:
+        for settled in connection.exec_driver_sql(statements.settled, (statements.pack(replaced),)):
+            _count_row(deltas, tuple(settled), -1)
+    connection.exec_driver_sql(statements.final_rows, [_final_values(row) for row in fresh])
+    rollups.add(connection, deltas)
+
+
+def _count_row(deltas: dict[rollups.Group, rollups.Delta], row: Sequence[Any], sign: int) -> None:
+    """A row as `SETTLED` names its parts."""
+    group = (row[1], row[2], row[3], row[4], row[5])
+    deltas.setdefault(group, rollups.Delta()).count(
+        prompt_tokens=row[6],
+        completion_tokens=row[7],
+        cost_nusd=row[8],
+        first_token_ms=row[9],
+        total_ms=row[10],
+        sign=sign,
+    )
 
 
 _MOST_TOKENS: Final = 10**10
@@ -273,16 +317,18 @@ def _final_values(row: FinalRow) -> tuple[object, ...]:
     )
 
 
-def _sums(rows: Iterable[FinalRow]) -> list[tuple[object, ...]]:
-    """In one order for everybody, so that two writers on PostgreSQL cannot wait for each other."""
-    sums: dict[tuple[int, int, int, str, str], tuple[int, ...]] = {}
-    for row in rows:
-        key = (row.account_id, row.hour, row.key_id, row.model, row.outcome)
-        used = row.usage
-        figures = (1, used.prompt_tokens, used.output_tokens, used.total_tokens, row.cost_nusd)
-        before = sums.get(key)
-        sums[key] = figures if before is None else tuple(map(add, before, figures))
-    return [(*key, *figures) for key, figures in sorted(sums.items())]
+def _note_values(note: Note) -> tuple[object, ...]:
+    used = believable(note.usage)
+    return (
+        used.input_tokens,
+        used.cache_read_tokens,
+        used.cache_write_tokens,
+        used.output_tokens,
+        used.reasoning_tokens,
+        used.total_tokens,
+        max(0, min(note.cost_nusd, _MOST_NUSD)),
+        note.id,
+    )
 
 
 def _storable_figures(row: FinalRow) -> FinalRow:

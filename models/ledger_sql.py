@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import text
-
 from models import refusals
 
 OPEN_COLUMNS: Final = (
@@ -43,48 +41,102 @@ FINAL_COLUMNS: Final = (
 )
 SUM_KEY: Final = ("account_id", "hour", "key_id", "model", "outcome")
 SUMS: Final = ("requests", "prompt_tokens", "completion_tokens", "total_tokens", "cost_nusd")
+TIMES: Final = ("first_token_times", "total_times")
+MONTH_KEY: Final = ("account_id", "month", "key_id")
+MONTH_SUMS: Final = ("requests", "total_tokens", "cost_nusd")
+NOTED: Final = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+    "cost_nusd",
+)
+SETTLED: Final = (
+    "id, account_id, hour, key_id, model, outcome, input_tokens + cache_read_tokens + cache_write_tokens, "
+    "output_tokens, cost_nusd, first_token_ms, total_ms"
+)
+"""What of a row is summed."""
 
 
 class Statements:
     """The writer's SQL in the driver's own dialect: nothing is compiled per call."""
 
-    def __init__(self, mark: str, states: str, pack: Callable[[list[str]], object]) -> None:
+    def __init__(
+        self,
+        mark: str,
+        *,
+        listed: str,
+        times: str,
+        pack: Callable[[list[str]], object],
+        pack_groups: Callable[[Sequence[tuple[object, ...]]], tuple[object, ...]],
+    ) -> None:
         def insert(table: str, columns: Sequence[str], on_conflict: str = "") -> str:
             marks = ", ".join([mark] * len(columns))
             return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {on_conflict}"  # noqa: S608
 
+        def is_same(columns: Sequence[str]) -> str:
+            return " AND ".join(f"{column} = {mark}" for column in columns)
+
         columns = (*OPEN_COLUMNS, *FINAL_COLUMNS)
         final = ", ".join(f"{column} = excluded.{column}" for column in FINAL_COLUMNS)
         sums = ", ".join(f"{column} = usage_hours.{column} + excluded.{column}" for column in SUMS)
+        histograms = ", ".join(f"{column} = excluded.{column}" for column in TIMES)
+        months = ", ".join(f"{column} = usage_months.{column} + excluded.{column}" for column in MONTH_SUMS)
+        noted = ", ".join(f"{column} = {mark}" for column in NOTED)
         self.open_rows = insert("requests", columns, "ON CONFLICT (id) DO NOTHING")
         self.final_rows = insert(
-            "requests", columns, f"ON CONFLICT (id) DO UPDATE SET {final} WHERE requests.state = 'open'"
+            "requests",
+            columns,
+            f"ON CONFLICT (id) DO UPDATE SET {final} "
+            "WHERE requests.state = 'open' OR requests.outcome = 'interrupted'",
         )
-        self.sums = insert(
-            "usage_hours", (*SUM_KEY, *SUMS), f"ON CONFLICT ({', '.join(SUM_KEY)}) DO UPDATE SET {sums}"
+        self.notes = f"UPDATE requests SET {noted} WHERE id = {mark} AND state = 'open'"  # noqa: S608
+        self.interrupt = (
+            "UPDATE requests SET state = 'final', outcome = 'interrupted', is_estimated = true "  # noqa: S608
+            f"WHERE id = {mark} AND state = 'open'"
         )
+        self.hours = insert(
+            "usage_hours",
+            (*SUM_KEY, *SUMS, *TIMES),
+            f"ON CONFLICT ({', '.join(SUM_KEY)}) DO UPDATE SET {sums}, {histograms}",
+        )
+        self.months = insert(
+            "usage_months",
+            (*MONTH_KEY, *MONTH_SUMS),
+            f"ON CONFLICT ({', '.join(MONTH_KEY)}) DO UPDATE SET {months}",
+        )
+        self.drop_hours = f"DELETE FROM usage_hours WHERE {is_same(SUM_KEY)} AND requests = 0"  # noqa: S608
+        self.states = f"SELECT id, state, outcome FROM requests WHERE id {listed}"  # noqa: S608
+        self.settled = f"SELECT {SETTLED} FROM requests WHERE id {listed}"  # noqa: S608
+        self.times = times
         self.refusals = insert("refusals", refusals.COLUMNS)
-        self.states = states
         self.pack = pack
+        self.pack_groups = pack_groups
 
+
+_TIMES_OF: Final = (
+    "SELECT u.account_id, u.hour, u.key_id, u.model, u.outcome, first_token_times, total_times "
+)
 
 STATEMENTS: Final = {
     "sqlite": Statements(
-        "?", "SELECT id, state FROM requests WHERE id IN (SELECT value FROM json_each(?))", json.dumps
+        "?",
+        listed="IN (SELECT value FROM json_each(?))",
+        times=_TIMES_OF + "FROM json_each(?) AS g CROSS JOIN usage_hours AS u "
+        "ON u.account_id = g.value ->> 0 AND u.hour = g.value ->> 1 AND u.key_id = g.value ->> 2 "
+        "AND u.model = g.value ->> 3 AND u.outcome = g.value ->> 4",
+        pack=json.dumps,
+        pack_groups=lambda groups: (json.dumps(groups),),
     ),
     "postgresql": Statements(
-        "%s", "SELECT id, state FROM requests WHERE id = ANY(%s) ORDER BY id FOR UPDATE", list
+        "%s",
+        listed="= ANY(%s) ORDER BY id FOR UPDATE",
+        times=_TIMES_OF + "FROM unnest(%s::int[], %s::int[], %s::int[], %s::text[], %s::text[]) "
+        "AS g(account_id, hour, key_id, model, outcome) "
+        "JOIN usage_hours AS u USING (account_id, hour, key_id, model, outcome)",
+        pack=list,
+        pack_groups=lambda groups: tuple(map(list, zip(*groups, strict=True))),
     ),
 }
-SWEEP_SUMS: Final = text(
-    "INSERT INTO usage_hours (account_id, hour, key_id, model, outcome, "
-    "requests, prompt_tokens, completion_tokens, total_tokens, cost_nusd) "
-    "SELECT account_id, hour, key_id, model, 'interrupted', count(*), 0, 0, 0, 0 FROM requests "
-    "WHERE state = 'open' AND admitted_ms <= :until_ms GROUP BY account_id, hour, key_id, model "
-    "ON CONFLICT (account_id, hour, key_id, model, outcome) "
-    "DO UPDATE SET requests = usage_hours.requests + excluded.requests"
-)
-SWEEP_ROWS: Final = text(
-    "UPDATE requests SET state = 'final', outcome = 'interrupted', is_estimated = true "
-    "WHERE state = 'open' AND admitted_ms <= :until_ms"
-)

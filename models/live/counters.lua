@@ -7,12 +7,13 @@
 -- A counter is a hash of `settled` and, for a month, `reserved`. One that is missing is cold: nothing here ever
 -- takes it for 0, and nothing but fill.lua creates it.
 --
--- A lease is `state:key:hour:month:reserved:granted`. States: r running; x ended by itself, may still be settled;
--- m settled while the account was cold (`reserved` holds what it used); d given up by a caller who got no answer,
--- so that a late reserve of the same id finds it taken.
+-- A lease is `state:key:hour:month:reserved:granted`. States: r running; a and k running too, but the month of the
+-- account or of the key, filled after the request's final row was written, holds its usage already; m settled
+-- while a counter was cold (`reserved` holds what it used); d ended, remembered for a while. Beside the leases the
+-- hash has `n:<key>`, how many of them run, and `v`, which changes when counters are forgotten.
 
 local LEASES, DUE, PREFIX = KEYS[1], KEYS[2], ARGV[1]
-local SWEPT_AT_ONCE = 100
+local AT_ONCE, REMEMBERED_S, KEPT_S = 100, 600, 2 * 86400
 
 local now_ms = tonumber(ARGV[2])
 if now_ms == 0 then
@@ -21,14 +22,22 @@ if now_ms == 0 then
 end
 local now = math.floor(now_ms / 1000)
 
-local function lease_of(id)
-  local text = redis.call('HGET', LEASES, id)
-  if not text then return nil end
+local function parsed(text)
   local state, key, hour, month, reserved, granted = string.match(text, '^(%a):(%d+):(%d+):(%d+):(%d+):(%d+)$')
+  if not state then return nil end
   return {
     state = state, key = key, hour = tonumber(hour), month = tonumber(month),
     reserved = tonumber(reserved), granted = tonumber(granted),
   }
+end
+
+local function lease_of(id)
+  local text = redis.call('HGET', LEASES, id)
+  return text and parsed(text) or nil
+end
+
+local function runs(lease)
+  return lease ~= nil and (lease.state == 'r' or lease.state == 'a' or lease.state == 'k')
 end
 
 local function keep(id, lease, due)
@@ -36,6 +45,8 @@ local function keep(id, lease, due)
     lease.state, lease.key, lease.hour, lease.month, lease.reserved, lease.granted)
   redis.call('HSET', LEASES, id, text)
   redis.call('ZADD', DUE, due, id)
+  redis.call('EXPIRE', LEASES, KEPT_S)
+  redis.call('EXPIRE', DUE, KEPT_S)
 end
 
 local function drop(id)
@@ -43,27 +54,34 @@ local function drop(id)
   redis.call('ZREM', DUE, id)
 end
 
--- Adds to a counter of the account and to that of the key, where they are warm; never below 0.
-local function add(key, window, number, field, amount)
-  for _, owner in ipairs({ 'account', 'key:' .. key }) do
-    local name = string.format('%s%s:%s:%.0f', PREFIX, owner, window, number)
-    local count = tonumber(redis.call('HGET', name, field) or nil)
-    if count then redis.call('HSET', name, field, math.max(0, count + amount)) end
-  end
+local function count_running(key, change)
+  redis.call('HINCRBY', LEASES, 'n:' .. key, change)
 end
 
--- Ends leases that nobody settled in time, a bounded number per call.
-local function sweep(keep_expired_s)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, SWEPT_AT_ONCE)) do
-    local lease = lease_of(id)
-    if lease and lease.state == 'r' then
-      add(lease.key, 'month', lease.month, 'reserved', -lease.reserved)
-      lease.state = 'x'
-      keep(id, lease, now + keep_expired_s)
-    else
-      drop(id)
-    end
+local function remember(id, lease, state)
+  lease.state = state
+  keep(id, lease, now + REMEMBERED_S)
+end
+
+local function counter(owner, window, number)
+  return string.format('%s%s:%s:%.0f', PREFIX, owner, window, number)
+end
+
+-- False where the counter is cold; never below 0.
+local function add(name, field, amount)
+  local count = tonumber(redis.call('HGET', name, field) or nil)
+  if not count then return false end
+  redis.call('HSET', name, field, math.max(0, count + amount))
+  return true
+end
+
+-- How many running leases are due to be looked up; marks that are due are dropped, a bounded number per call.
+local function count_due()
+  local due = 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', now, 'LIMIT', 0, AT_ONCE)) do
+    if runs(lease_of(id)) then due = due + 1 else drop(id) end
   end
+  return due
 end
 
 -- Per layer: requests of the hour, settled and reserved tokens of the month. Nil when any of them is cold.

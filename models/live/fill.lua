@@ -1,66 +1,79 @@
--- Sets counters from what the tables know: the cold ones, or all of them when it is told so.
+-- The last step of filling: sets the counters that are cold from what the tables were found to know.
 --
--- ARGV: 3 `cold` or `all`, 4 month, 5 when the month ends, 6 how many layers; then for each layer key ('' for the
--- account), requests of the hour, settled tokens of the month; then for each request that the tables know as
--- running: id, key, hour, month, reserved tokens, when its lease ends.
+-- ARGV: 3 the version, 4 hour, 5 month, 6 when the month ends, 7 a lease's time to live, 8 how many layers, 9 how many
+-- leases the tables know as final; then for each layer key ('' for the account), requests of the hour, settled tokens
+-- of the month; then the ids of the final ones; then for each open row: id, key, hour, month, reserved tokens.
 --
--- Where the account's month is cold, its leases are lost too: the running requests get theirs back. One that was
--- settled meanwhile has left a mark and counts as what it used, since the tables do not know it yet.
+-- The tables were read after the leases were listed. A lease that they do not know is being written just now, or was
+-- granted since: it counts from here. One that they know as final is in their sums already: the layer that is filled
+-- notes so in its state. One settled meanwhile has left a mark, and counts as what it used unless they knew it.
 
-local HOUR_KEPT, MONTH_KEPT = 3 * 3600, 2 * 86400
-local is_all, month, layers = ARGV[3] == 'all', tonumber(ARGV[4]), tonumber(ARGV[6])
-local first_running = 7 + 3 * layers
+local hour, month, layers, finals = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local first_final, first_open = 10 + 3 * layers, 10 + 3 * layers + finals
 
-local function is_cold(name, field)
-  return redis.call('HEXISTS', name, field) == 0
+if redis.call('HGET', LEASES, 'v') ~= ARGV[3] then return { 'again', now_ms } end
+
+local is_final, is_open = {}, {}
+for i = first_final, first_open - 1 do is_final[ARGV[i]] = true end
+for i = first_open, #ARGV, 5 do is_open[ARGV[i]] = true end
+
+local function is_cold(name)
+  return redis.call('HEXISTS', name, 'settled') == 0
 end
 
-local function each_running(visit)
-  for i = first_running, #ARGV, 6 do
-    if tonumber(ARGV[i + 3]) == month then visit(unpack(ARGV, i, i + 5)) end
+local function each_lease(of_key, visit)
+  local all = redis.call('HGETALL', LEASES)
+  for i = 1, #all, 2 do
+    local lease = parsed(all[i + 1])
+    if lease and lease.state ~= 'd' and (of_key == '' or of_key == lease.key) then visit(all[i], lease) end
   end
 end
 
-local function held(key)
-  local sum = 0
-  for _, id in ipairs(redis.call('HKEYS', LEASES)) do
-    local lease = lease_of(id)
-    if lease.state == 'r' and lease.month == month and (key == '' or key == lease.key) then
-      sum = sum + lease.reserved
+-- Where the account's month is cold its leases may be lost too: the open rows get theirs back.
+if is_cold(KEYS[4]) then
+  for i = first_open, #ARGV, 5 do
+    if not lease_of(ARGV[i]) then
+      keep(ARGV[i], {
+        state = 'r', key = ARGV[i + 1], hour = tonumber(ARGV[i + 2]), month = tonumber(ARGV[i + 3]),
+        reserved = tonumber(ARGV[i + 4]), granted = 0,
+      }, now + tonumber(ARGV[7]))
+      count_running(ARGV[i + 1], 1)
     end
   end
-  return sum
 end
 
-local function settled_unseen(key)
-  local sum = 0
-  each_running(function(id, owner)
-    local lease = (key == '' or key == owner) and lease_of(id)
-    if lease and lease.state == 'm' then sum = sum + lease.reserved end
+local function fill_hour(name, key, requests)
+  each_lease(key, function(id, lease)
+    if lease.hour == hour and not is_final[id] and not is_open[id] then requests = requests + 1 end
   end)
-  return sum
+  redis.call('HSET', name, 'settled', requests)
+  redis.call('EXPIRE', name, 3 * 3600)
 end
 
-local is_lost = is_cold(KEYS[4], 'settled')
-if is_lost and ARGV[7] == '' then
-  each_running(function(id, key, hour, month_of_it, reserved, ends)
-    if not lease_of(id) then
-      keep(id, { state = 'r', key = key, hour = hour, month = month_of_it, reserved = reserved, granted = 0 }, ends)
+local function fill_month(name, key, tokens)
+  local reserved = 0
+  local counted, both = key == '' and 'a' or 'k', key == '' and 'k' or 'a'
+  each_lease(key, function(id, lease)
+    if lease.month ~= month then return end
+    if lease.state == 'm' then
+      if not is_final[id] then tokens = tokens + lease.reserved end
+    elseif not is_final[id] then
+      reserved = reserved + lease.reserved
+    elseif lease.state == both then
+      count_running(lease.key, -1)
+      remember(id, lease, 'd')
+    elseif lease.state == 'r' then
+      lease.state = counted
+      keep(id, lease, redis.call('ZSCORE', DUE, id) or now)
     end
   end)
+  redis.call('HSET', name, 'settled', tokens, 'reserved', reserved)
+  redis.call('EXPIRE', name, math.max(0, tonumber(ARGV[6]) - now) + 2 * 86400)
 end
 
 for layer = 0, layers - 1 do
-  local key, requests, tokens = unpack(ARGV, 7 + 3 * layer, 9 + 3 * layer)
-  local hourly, monthly = KEYS[3 + 2 * layer], KEYS[4 + 2 * layer]
-  if is_all or is_cold(hourly, 'settled') then
-    redis.call('HSET', hourly, 'settled', requests)
-    redis.call('EXPIRE', hourly, HOUR_KEPT)
-  end
-  if is_all or is_cold(monthly, 'settled') then
-    redis.call('HSET', monthly, 'settled', tonumber(tokens) + settled_unseen(key))
-  end
-  if is_cold(monthly, 'reserved') then redis.call('HSET', monthly, 'reserved', held(key)) end
-  redis.call('EXPIRE', monthly, math.max(0, tonumber(ARGV[5]) - now) + MONTH_KEPT)
+  local key, requests, tokens = unpack(ARGV, 10 + 3 * layer, 12 + 3 * layer)
+  if is_cold(KEYS[3 + 2 * layer]) then fill_hour(KEYS[3 + 2 * layer], key, tonumber(requests)) end
+  if is_cold(KEYS[4 + 2 * layer]) then fill_month(KEYS[4 + 2 * layer], key, tonumber(tokens)) end
 end
 return { 'filled', now_ms }

@@ -44,11 +44,12 @@ Counts = Callable[[Owner], Count]
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What is counted in the running hour and the running month, at `now`."""
+    """What is counted in the running hour and the running month, at `now`; and how many requests of the key run."""
 
     hour: Counts
     month: Counts
     now: int
+    running: int = 0
 
 
 class Epochs:
@@ -85,11 +86,52 @@ def owners(lease: Lease) -> tuple[Owner, Owner]:
     return ("account", lease.account_id), ("key", lease.key_id)
 
 
+def decide(claim: Claim, request_id: str, counted: Windows, *, is_recorded: bool = False) -> Lease | Refusal:
+    """The claim against what is counted. A lease is counted in: the counts of its owners have changed."""
+    layers = bounds(claim.account_id, claim.key_id, claim.limits)
+    if refused := refusal(claim, layers, counted):
+        return refused
+    granted = granted_output(claim, layers, counted)
+    for layer in layers:
+        counted.hour(layer.owner).settled += 1
+        counted.month(layer.owner).reserved += claim.prompt_tokens + granted
+    hour, reserved = windows.hour_of(counted.now), claim.prompt_tokens + granted
+    return lease_of(claim, request_id, hour, reserved, standings(layers, counted), is_recorded=is_recorded)
+
+
+def lease_of(
+    claim: Claim,
+    request_id: str,
+    hour: int,
+    reserved_tokens: int,
+    standings: tuple[Standing, Standing],
+    *,
+    is_recorded: bool = False,
+) -> Lease:
+    return Lease(
+        id=request_id,
+        account_id=claim.account_id,
+        key_id=claim.key_id,
+        hour=hour,
+        month=windows.month_of(hour * windows.HOUR),
+        reserved_tokens=reserved_tokens,
+        output_tokens=reserved_tokens - claim.prompt_tokens if claim.limits.caps_tokens else None,
+        requests=standings[0],
+        tokens=standings[1],
+        is_recorded=is_recorded,
+    )
+
+
 def refusal(claim: Claim, layers: list[Bound], counted: Windows) -> Refusal | None:
-    """None when the claim passes: one slot of the hour is left, and tokens for its prompt and one more."""
+    """None when the claim passes: one slot of the hour is left, the key runs fewer requests than it may at once,
+    and there are tokens for its prompt and one more."""
     requests, tokens = standings(layers, counted)
     if requests.left is not None and requests.left < 1:
         return Refusal(requests, False, requests, tokens)
+    at_once = claim.limits.key_concurrent
+    if at_once is not None and counted.running >= at_once:
+        full = Standing("concurrent_requests", "key", at_once, 0, counted.running, 0, counted.now)
+        return Refusal(full, True, requests, tokens)
     wanted = claim.prompt_tokens + 1
     if tokens.left is not None and tokens.left < wanted:
         is_held = all(

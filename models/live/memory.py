@@ -39,6 +39,7 @@ class MemoryLive:
         self._months: dict[int, _Window] = {}
         self._epochs = layers.Epochs()
         self._running: dict[str, tuple[Lease, int]] = {}
+        self._at_once: dict[int, int] = {}
         self._expired: dict[str, tuple[Lease, int]] = {}
 
     async def reserve(self, claim: Claim, *, request_id: str, epoch: int) -> Lease | Refusal | Stale:
@@ -50,31 +51,14 @@ class MemoryLive:
         if stale := self._epochs.stale(claim, epoch, now):
             return stale
         self._expire(now)
-        bounds = layers.bounds(claim.account_id, claim.key_id, claim.limits)
         hour = self._window(self._hours, windows.hour_of(now))
         month = self._window(self._months, windows.month_of(now))
-        counted = Windows(hour.peek, month.peek, now)
-        if refusal := layers.refusal(claim, bounds, counted):
-            return refusal
-        granted = layers.granted_output(claim, bounds, counted)
-        reserved = claim.prompt_tokens + granted
-        for bound in bounds:
-            hour.of(bound.owner).settled += 1
-            month.of(bound.owner).reserved += reserved
-        requests, tokens = layers.standings(bounds, counted)
-        lease = Lease(
-            id=request_id,
-            account_id=claim.account_id,
-            key_id=claim.key_id,
-            hour=hour.number,
-            month=month.number,
-            reserved_tokens=reserved,
-            output_tokens=granted if claim.limits.caps_tokens else None,
-            requests=requests,
-            tokens=tokens,
-        )
-        self._running[request_id] = (lease, now + LEASE_TTL_S)
-        return lease
+        running = self._at_once.get(claim.key_id, 0)
+        answer = layers.decide(claim, request_id, Windows(hour.of, month.of, now, running))
+        if isinstance(answer, Lease):
+            self._running[request_id] = (answer, now + LEASE_TTL_S)
+            self._at_once[claim.key_id] = running + 1
+        return answer
 
     async def settle(self, lease: Lease, total_tokens: int) -> None:
         """A lease that ended by itself is still settled, within a day; its tokens were used."""
@@ -145,6 +129,9 @@ class MemoryLive:
         return month if self._expired.pop(lease.id, None) is not None else None
 
     def _unreserve(self, lease: Lease) -> None:
+        self._at_once[lease.key_id] -= 1
+        if not self._at_once[lease.key_id]:
+            del self._at_once[lease.key_id]
         month = self._months.get(lease.month)
         if month is not None:
             for owner in layers.owners(lease):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from models import windows
 from models.counts import Counts
-from models.live.layers import LEASE_TTL_S, Bound, Count, Owner, Windows
+from models.live.layers import Bound, Count, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,12 @@ class Place:
     key_id: int | None
     hour: int
     month: int
+    generation: int
 
     @property
     def prefix(self) -> str:
         """The braces put all that an account has into one slot of a cluster."""
-        return f"starscoo:{{{self.account_id}}}:"
+        return f"starscoo:{{{self.account_id}}}:{self.generation}:"
 
     @property
     def names(self) -> list[str]:
@@ -34,47 +35,24 @@ class Place:
         return [self.prefix + name for name in ("leases", "due", *counters)]
 
     @property
-    def layers(self) -> list[tuple[Owner, str, list[str]]]:
-        """Each owner, his key ('' for the account), and the names that concern him alone."""
-        names = self.names
-        found: list[tuple[Owner, str, list[str]]] = [(("account", self.account_id), "", names[:4])]
-        if self.key_id is not None:
-            found.append((("key", self.key_id), str(self.key_id), names[:2] + names[4:]))
-        return found
-
-    @property
     def _windows(self) -> tuple[str, str]:
         return f"hour:{self.hour}", f"month:{self.month}"
 
 
-def place_at(account_id: int, key_id: int | None, now: int) -> Place:
-    return Place(account_id, key_id, windows.hour_of(now), windows.month_of(now))
+def place_at(account_id: int, key_id: int | None, now: int, *, generation: int) -> Place:
+    return Place(account_id, key_id, windows.hour_of(now), windows.month_of(now), generation)
 
 
-def counted(bounds: list[Bound], figures: Sequence[int], now: int) -> Windows:
+def counted(bounds: list[Bound], figures: Sequence[int], now: int, running: int = 0) -> Windows:
     """The figures as the arithmetic of the limits wants them."""
     hour = {bound.owner: Count(figures[3 * i]) for i, bound in enumerate(bounds)}
     month = {bound.owner: Count(*figures[3 * i + 1 : 3 * i + 3]) for i, bound in enumerate(bounds)}
-    return Windows(hour.__getitem__, month.__getitem__, now)
+    return Windows(hour.__getitem__, month.__getitem__, now, running)
 
 
-def figures_of(known: Counts) -> list[int]:
-    """The same three figures a layer, from the tables."""
-    figures = [known.account.requests, known.account.tokens]
-    figures.append(sum(one.reserved_tokens for one in known.running))
+def layers_told(known: Counts) -> list[tuple[str | int, int, int]]:
+    """What fill.lua is told of each layer: key (empty for the account), requests of the hour, tokens of the month."""
+    told: list[tuple[str | int, int, int]] = [("", known.account.requests, known.account.tokens)]
     if known.key is not None:
-        held = sum(one.reserved_tokens for one in known.running if one.key_id == known.key.owner_id)
-        figures += [known.key.requests, known.key.tokens, held]
-    return figures
-
-
-def filling(known: Counts) -> list[str | int]:
-    """What fill.lua is told: layers, then running requests."""
-    told: list[str | int] = ["", known.account.requests, known.account.tokens]
-    if known.key is not None:
-        told += [known.key.owner_id, known.key.requests, known.key.tokens]
-    for one in known.running:
-        at = one.admitted_at
-        told += [one.id, one.key_id, windows.hour_of(at), windows.month_of(at)]
-        told += [one.reserved_tokens, at + LEASE_TTL_S]
+        told.append((known.key.owner_id, known.key.requests, known.key.tokens))
     return told

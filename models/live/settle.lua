@@ -1,34 +1,48 @@
--- Ends a lease once: of any further call nothing comes. KEYS 3 and 4 are of the lease's own hour and month.
+-- Ends a lease once: of any further call nothing comes.
 --
--- ARGV: 3 settle|release|give_up, 4 request id, 5 key, 6 hour and 7 month of the lease, 8 tokens used, 9 how long
--- an account that is cold may take to be filled, and a late reserve to arrive.
+-- ARGV: 3 settle|release, 4 request id, 5 key, 6 hour and 7 month of the lease, 8 tokens used.
+--
+-- A settlement comes after the final row is committed. So where the account is warm and yet does not know the lease,
+-- its counters were filled before the row was there: they are forgotten, and filled from the tables at the next claim.
 
-local verb, id = ARGV[3], ARGV[4]
-local used, patience = tonumber(ARGV[8]), tonumber(ARGV[9])
+local verb, id, key = ARGV[3], ARGV[4], ARGV[5]
+local hour, month, used = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local owners = { 'account', 'key:' .. key }
 local lease = lease_of(id)
 
--- Kept beside the leases until it is due.
-local function mark(state, tokens)
-  keep(id, { state = state, key = ARGV[5], hour = ARGV[6], month = ARGV[7], reserved = tokens, granted = 0 },
-    now + patience)
-  for _, name in ipairs({ LEASES, DUE }) do
-    if redis.call('TTL', name) < patience then redis.call('EXPIRE', name, 2 * patience) end
-  end
-end
-
 if not lease then
-  if verb == 'settle' and redis.call('EXISTS', KEYS[4]) == 0 then mark('m', used) end
-  if verb == 'give_up' then mark('d', 0) end
-  return { 'unknown', now_ms }
+  if verb ~= 'settle' then return { 'unknown', now_ms } end
+  local is_cold = false
+  for _, owner in ipairs(owners) do
+    if redis.call('HEXISTS', counter(owner, 'month', month), 'settled') == 0 then is_cold = true end
+  end
+  if is_cold then
+    remember(id, { key = key, hour = hour, month = month, reserved = used, granted = 0 }, 'm')
+    return { 'marked', now_ms }
+  end
+  for _, owner in ipairs(owners) do
+    redis.call('DEL', counter(owner, 'hour', hour), counter(owner, 'month', month))
+  end
+  redis.call('HINCRBY', LEASES, 'v', 1)
+  redis.call('EXPIRE', LEASES, KEPT_S)
+  return { 'forgot', now_ms }
 end
-if lease.state == 'm' or lease.state == 'd' then return { 'ended', now_ms } end
+if not runs(lease) then return { 'ended', now_ms } end
 
-if lease.state == 'r' then add(lease.key, 'month', lease.month, 'reserved', -lease.reserved) end
 drop(id)
-if verb == 'settle' then
-  add(lease.key, 'month', lease.month, 'settled', used)
-else
-  add(lease.key, 'hour', lease.hour, 'settled', -1)
+count_running(lease.key, -1)
+local is_cold = false
+for _, owner in ipairs(owners) do
+  local is_counted = lease.state == (owner == 'account' and 'a' or 'k')
+  local name = counter(owner, 'month', lease.month)
+  if not is_counted then
+    add(name, 'reserved', -lease.reserved)
+    if verb == 'settle' and not add(name, 'settled', used) then is_cold = true end
+  end
+  if verb == 'release' then add(counter(owner, 'hour', lease.hour), 'settled', -1) end
 end
-if verb == 'give_up' then mark('d', 0) end
+if is_cold then
+  lease.reserved = used
+  remember(id, lease, 'm')
+end
 return { 'done', now_ms }

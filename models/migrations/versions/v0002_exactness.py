@@ -5,8 +5,12 @@ Revision ID: 0002
 Revises: 0001
 """
 
+from collections import Counter, defaultdict
+
 import sqlalchemy as sa
 from alembic import op
+
+from models import histogram, windows
 
 revision = "0002"
 down_revision = "0001"
@@ -34,6 +38,8 @@ def upgrade() -> None:
     _months()
     _processes()
     _states()
+    _fill_months()
+    _fill_times()
 
 
 def _months() -> None:
@@ -86,3 +92,58 @@ def _states() -> None:
         sa.Column("report", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _fill_months() -> None:
+    """From the hours, which hold all that was ever settled."""
+    connection = op.get_bind()
+    months: defaultdict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    hours = connection.execute(
+        sa.text("SELECT account_id, hour, key_id, requests, total_tokens, cost_nusd FROM usage_hours")
+    )
+    for account_id, hour, key_id, *figures in hours:
+        sums = months[account_id, windows.month_of(hour * windows.HOUR), key_id]
+        for place, figure in enumerate(figures):
+            sums[place] += figure
+    names = ("account_id", "month", "key_id", "requests", "total_tokens", "cost_nusd")
+    rows = [dict(zip(names, (*owner, *sums), strict=True)) for owner, sums in sorted(months.items())]
+    if rows:
+        connection.execute(
+            sa.text(
+                "INSERT INTO usage_months (account_id, month, key_id, requests, total_tokens, cost_nusd) "
+                "VALUES (:account_id, :month, :key_id, :requests, :total_tokens, :cost_nusd)"
+            ),
+            rows,
+        )
+
+
+def _fill_times() -> None:
+    """From the rows, all of which were kept until now."""
+    connection = op.get_bind()
+    groups: defaultdict[tuple[object, ...], tuple[Counter[int], Counter[int]]] = defaultdict(
+        lambda: (Counter(), Counter())
+    )
+    rows = connection.execute(
+        sa.text(
+            "SELECT account_id, hour, key_id, model, outcome, first_token_ms, total_ms FROM requests "
+            "WHERE state = 'final'"
+        )
+    )
+    for *group, first_token_ms, total_ms in rows:
+        for counted, ms in zip(groups[tuple(group)], (first_token_ms, total_ms), strict=True):
+            if ms is not None:
+                counted[histogram.bucket_of(ms)] += 1
+    names = ("account_id", "hour", "key_id", "model", "outcome")
+    packed = [
+        dict(zip(names, group, strict=True))
+        | {"first": histogram.pack(first), "total": histogram.pack(total)}
+        for group, (first, total) in groups.items()
+    ]
+    if packed:
+        connection.execute(
+            sa.text(
+                "UPDATE usage_hours SET first_token_times = :first, total_times = :total WHERE account_id = "
+                ":account_id AND hour = :hour AND key_id = :key_id AND model = :model AND outcome = :outcome"
+            ),
+            packed,
+        )
