@@ -108,6 +108,15 @@ def refused(refusal: Refusal, *, now: int) -> GatewayError:
         count=standing.settled + standing.reserved,
         window_end=standing.resets_at,
     )
+    if standing.name == "concurrent_requests":
+        return GatewayError(
+            "concurrency_limited",
+            f"Too many requests of this key at once: {standing.reserved:,} are running, and each key of this account "
+            f"may run {limit:,}. Send it again when one has ended; only the staff of this server can raise the limit.",
+            retry_after=1,
+            retryable=True,
+            blocked=blocked,
+        )
     wait = max(1, standing.resets_at - now)
     whose = "this key" if standing.layer == "key" else "this account (all its keys together)"
     if standing.name == "hourly_requests":

@@ -244,6 +244,7 @@ def _issue(
             session,
             starter_requests=settings.starter_hourly_requests,
             starter_tokens=settings.starter_monthly_tokens,
+            starter_concurrent=settings.starter_concurrent_requests,
         )
     account = accounts.ensure(session, email, plan="unlimited", now=now)
     issued = keys.issue(session, account.id, name, actor=ACTOR, now=now)

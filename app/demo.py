@@ -147,6 +147,7 @@ def _furnish(settings: Settings, kept: Kept) -> Furnished:
             limits.ensure_plans,
             starter_requests=settings.starter_hourly_requests,
             starter_tokens=settings.starter_monthly_tokens,
+            starter_concurrent=settings.starter_concurrent_requests,
         )
         return database.run_now(_people, kept, settings.starter_hourly_requests, now=int(time.time()))
     finally:

@@ -49,8 +49,9 @@ class Duties:
         process = self.database.run_now(processes.register, self.limiter, now_ms=now_ms)
         self.ledger.process = process
         is_alone = self.serving is not None and self.serving.is_alone
-        sweep = processes.sweep_others if is_alone else processes.sweep_dead
-        return self.database.run_now(sweep, process, now_ms=now_ms)
+        if is_alone:
+            return self.database.run_now(processes.sweep_others, process)
+        return self.database.run_now(processes.sweep_dead, process, now_ms=now_ms)
 
     async def leave(self) -> None:
         """The last word of this process. Rows that it could not write are left to be swept by others."""

@@ -138,6 +138,7 @@ class Starscoo:
             limits.ensure_plans,
             starter_requests=self.settings.starter_hourly_requests,
             starter_tokens=self.settings.starter_monthly_tokens,
+            starter_concurrent=self.settings.starter_concurrent_requests,
         )
         swept = self.duties.register()
         if swept:

@@ -14,6 +14,11 @@ _LAYERS: Final = {"key": "of this key", "account": "of the whole account"}
 
 def reason(row: RefusalRow, *, now: int) -> str:
     """`Hourly request limit of this key: 10 of 10 requests were used or held; the hour ends at 14:00 UTC.`"""
+    if row.limit_name == "concurrent_requests" and row.value is not None:
+        return (
+            f"Requests at once of this key: {words.exact(row.count or 0)} ran, and "
+            f"{words.exact(row.value)} may. The next fits when one has ended."
+        )
     if row.limit_name in _LIMITS and row.value is not None and row.window_end is not None:
         name, unit, window = _LIMITS[row.limit_name]
         verb = "ends" if row.window_end > now else "ended"

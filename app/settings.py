@@ -223,6 +223,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Tokens a month on the plan `starter`: bounds what a new account can cost the operator.",
     )
+    starter_concurrent_requests: Annotated[int, Allowed("a whole number from 1")] = Field(
+        default=100,
+        ge=1,
+        description="Requests that one key may run at once on the plan `starter`: one customer's burst leaves room "
+        "for the others.",
+    )
     openai_api_key: Credential | None = Field(
         default=None,
         validation_alias="OPENAI_API_KEY",

@@ -7,6 +7,9 @@ above its account, by anybody.
 A key's limit may carry two overrides at once: staff's and the owner's own, of which the smaller one binds. So the
 owner may lower what staff has set, and take that back, but never get above it before it ends. Staff setting a value
 ends the owner's. Overrides end by themselves at `until`; nothing has to run for that.
+
+Beside them the account's value of `concurrent_requests` says how many requests each of its keys may run at once; no
+key has a value of its own.
 """
 
 from dataclasses import dataclass
@@ -28,7 +31,10 @@ LONGEST_REASON: Final = 500
 _UNITS: Final[dict[Limit, str]] = {
     "hourly_requests": "requests per hour",
     "monthly_tokens": "tokens per month",
+    "concurrent_requests": "requests at once",
 }
+KEY_LIMITS: Final[tuple[Limit, ...]] = ("hourly_requests", "monthly_tokens")
+"""Those that a key can have a value of its own for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,15 @@ class Conflict(Refused):
         super().__init__(f"Somebody changed this meanwhile: it is now {shown}. Look again before you save.")
 
 
-def ensure_plans(session: Session, *, starter_requests: int, starter_tokens: int) -> None:
+def ensure_plans(
+    session: Session, *, starter_requests: int, starter_tokens: int, starter_concurrent: int = 100
+) -> None:
     """The two plans that exist, `starter` with these values. For the start of a serving process: one that runs
     already is not told that a value changed."""
     session.merge(Plan(name="unlimited"))
-    session.merge(Plan(name="starter", hourly_requests=starter_requests, monthly_tokens=starter_tokens))
+    starter = Plan(name="starter", hourly_requests=starter_requests, monthly_tokens=starter_tokens)
+    starter.concurrent_requests = starter_concurrent
+    session.merge(starter)
 
 
 def effective(session: Session, account_id: int, key_id: int | None, *, now: int) -> Limits:
@@ -112,6 +122,7 @@ def effective(session: Session, account_id: int, key_id: int | None, *, now: int
         key_tokens=tokens.key_value,
         account_tokens=tokens.account_value,
         valid_until=min(ends, default=None),
+        key_concurrent=steps["concurrent_requests"].account_value,
     )
 
 
@@ -151,6 +162,10 @@ def set_key_limit(
     """
     from models import keys  # which builds on this file
 
+    if _known(limit_name) not in KEY_LIMITS:
+        raise BadValue(
+            "Requests at once are set for the whole account, by its staff; each key counts its own."
+        )
     key = keys.get(session, account_id, public_id)
     epochs.bump(session, account_id, now=now)
     step = overrides.in_force(session, account_id, key.id, now)[_known(limit_name)]

@@ -64,4 +64,5 @@ def read(session: Session, account_id: int, *, now: int) -> AccountLimits:
 
 
 def _ladders(session: Session, account_id: int, key_id: int | None, now: int) -> dict[Limit, Ladder]:
-    return {name: limits.ladder(session, account_id, key_id, name, now=now) for name in get_args(Limit)}
+    names = get_args(Limit) if key_id is None else limits.KEY_LIMITS
+    return {name: limits.ladder(session, account_id, key_id, name, now=now) for name in names}

@@ -98,6 +98,7 @@ def in_force(session: Session, account_id: int, key_id: int | None, now: int) ->
     return {
         "hourly_requests": step("hourly_requests", plan.hourly_requests),
         "monthly_tokens": step("monthly_tokens", plan.monthly_tokens),
+        "concurrent_requests": step("concurrent_requests", plan.concurrent_requests),
     }
 
 

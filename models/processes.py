@@ -89,9 +89,8 @@ def sweep_dead(session: Session, process_id: int, *, now_ms: int) -> int:
     return swept
 
 
-def sweep_others(session: Session, process_id: int, *, now_ms: int) -> int:
+def sweep_others(session: Session, process_id: int) -> int:
     """The same for all but this process, which holds serving alone: nobody else can be alive."""
-    del now_ms
     swept = _interrupt(session, _open(session, col(RequestRow.process) != process_id))
     for process in session.exec(select(Process).where(Process.id != process_id)).all():
         session.delete(process)

@@ -12,8 +12,13 @@ from models.live import Limit
 NAMES: Final[Mapping[Limit, str]] = {
     "hourly_requests": "Requests per hour",
     "monthly_tokens": "Tokens per month",
+    "concurrent_requests": "Requests at once, per key",
 }
-_PER: Final[Mapping[Limit, str]] = {"hourly_requests": "/h", "monthly_tokens": "/month"}
+_PER: Final[Mapping[Limit, str]] = {
+    "hourly_requests": "/h",
+    "monthly_tokens": "/month",
+    "concurrent_requests": " at once",
+}
 _LAYERS: Final = {"plan": "Plan", "account": "Account", "key": "This key"}
 
 

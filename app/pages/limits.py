@@ -173,18 +173,22 @@ KEY_COLUMNS: Final = (
 
 
 def account_cards(view: View, *, shows_author: bool = False) -> Markup:
-    """Both limits of the account, side by side, with their ladders."""
-    return components.joined(
-        (
-            components.card(
-                "",
-                meter.render(standing, label=ladder.NAMES[name], now=view.now)
-                + ladder.render(name, view.overview.ladders[name], shows_author=shows_author),
-            )
-            for name, standing in view.account.items()
-        ),
-        "s-grid2",
+    """Both limits of the account, side by side, with their ladders; then how many requests may run at once."""
+    cards = [
+        components.card(
+            "",
+            meter.render(standing, label=ladder.NAMES[name], now=view.now)
+            + ladder.render(name, view.overview.ladders[name], shows_author=shows_author),
+        )
+        for name, standing in view.account.items()
+    ]
+    at_once = view.overview.ladders["concurrent_requests"]
+    head = Markup('<div class="s-meter-head"><b>{}</b><span>{}</span></div>').format(
+        ladder.NAMES["concurrent_requests"], ladder.worded("concurrent_requests", at_once.value)
     )
+    steps = ladder.render("concurrent_requests", at_once, shows_author=shows_author)
+    cards.append(components.card("", head + steps))
+    return components.joined(cards, "s-grid2")
 
 
 def key_cells(view: View, one: KeyLimits) -> tuple[Markup, ...]:

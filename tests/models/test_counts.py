@@ -7,7 +7,6 @@ from models.database import Database
 from models.keys import ApiKey
 from models.ledger import FinalRow, OpenRow, Usage
 from models.live import Counted
-from models.live.layers import LEASE_TTL_S
 
 NOW = 1_795_000_000
 
@@ -49,7 +48,7 @@ def test_requests_are_of_this_hour_and_tokens_of_this_month(database: Database, 
     found = database.read_now(counts.counted_of, key.account_id, key.id, now=NOW)
     assert found.account == Counted("account", key.account_id, 3, 45)
     assert found.key == Counted("key", key.id, 2, 30)
-    assert found.running == [Running("running", key.id, NOW, 500)]
+    assert found.running == [Running("running", key.id, NOW // 3600, 500)]
 
 
 def test_it_is_what_everybody_is_counted_at(database: Database, key: ApiKey) -> None:
@@ -70,7 +69,13 @@ def test_requests_of_others_do_not_count(database: Database, key: ApiKey, charli
     assert found.running == []
 
 
-def test_an_open_row_older_than_a_lease_holds_nothing(database: Database, key: ApiKey) -> None:
-    write(database, [opened(key, "dead", NOW - LEASE_TTL_S)], [])
+def test_a_request_of_an_earlier_hour_runs_and_is_counted_there(database: Database, key: ApiKey) -> None:
+    write(database, [opened(key, "long", NOW - 3600)], [])
     found = database.read_now(counts.counted_of, key.account_id, None, now=NOW)
-    assert (found.key, found.running) == (None, [])
+    assert (found.account.requests, found.running) == (0, [Running("long", key.id, NOW // 3600 - 1, 500)])
+
+
+def test_states_tell_what_became_of_requests(database: Database, key: ApiKey) -> None:
+    write(database, [opened(key, "running")], [final(key, "ended")])
+    asked = ["running", "ended", "never"]
+    assert database.read_now(counts.states_of, asked) == {"running": None, "ended": 15}

@@ -49,4 +49,7 @@ def test_two_starters_migrate_once(kind: str, tmp_path: Path, request: pytest.Fi
 def test_the_plans_exist_from_the_start(database: Database) -> None:
     with database.write_batch() as connection:
         rows = connection.execute(text("SELECT * FROM plans ORDER BY name")).all()
-    assert [tuple(row) for row in rows] == [("starter", 1000, 5_000_000), ("unlimited", None, None)]
+    assert [tuple(row) for row in rows] == [
+        ("starter", 1000, 5_000_000, 100),
+        ("unlimited", None, None, None),
+    ]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from models import counts, keys, ledger, usage
+from models import counts, keys, ledger, processes, usage
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey, NoSuchKey
@@ -136,8 +136,8 @@ def test_sums_equal_the_rows(database: Database, key: ApiKey) -> None:
 
 def test_rows_that_a_dead_process_left_open_are_interrupted(database: Database, key: ApiKey) -> None:
     write(database, [opened(key, "req_1"), opened(key, "req_2"), opened(key, "req_3")], [final(key, "req_3")])
-    assert database.run_now(ledger.sweep, now=NOW + 9) == 2
-    assert database.run_now(ledger.sweep, now=NOW + 9) == 0
+    assert database.run_now(processes.sweep_others, 1) == 2
+    assert database.run_now(processes.sweep_others, 1) == 0
     assert sums(database) == [("interrupted", 2, 0, 0, 0), ("ok", 1, 16, 5, 21)]
     rows = database.read_now(usage.last_requests, key.account_id, 5)
     assert [(row.id, row.outcome, row.is_estimated) for row in rows] == [
@@ -147,11 +147,12 @@ def test_rows_that_a_dead_process_left_open_are_interrupted(database: Database, 
     ]
 
 
-def test_an_interrupted_row_is_not_settled_again(database: Database, key: ApiKey) -> None:
+def test_the_real_end_replaces_what_was_settled_as_interrupted(database: Database, key: ApiKey) -> None:
     write(database, [opened(key)], [])
-    database.run_now(ledger.sweep, now=NOW)
-    write(database, [], [final(key)])
-    assert sums(database) == [("interrupted", 1, 0, 0, 0)]
+    database.run_now(processes.sweep_others, 1)
+    for _ in range(2):
+        write(database, [], [final(key)])
+        assert sums(database) == [("ok", 1, 16, 5, 21)]
 
 
 def test_counters_are_rebuilt_from_the_tables(database: Database, alice: Account, key: ApiKey) -> None:

@@ -1,5 +1,5 @@
-"""What exact accounting over several processes needs: who serves, how far a request is, sums by month, the times
-of requests as histograms, and what the last check of the ledger found.
+"""What exact accounting over several processes needs: who serves, how far a request is, sums by month, and
+the times of requests as histograms.
 
 Revision ID: 0002
 Revises: 0001
@@ -16,8 +16,6 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-
-BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -75,23 +73,6 @@ def _states() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.execute("INSERT INTO limiter_state VALUES (1, 1, 0)")
-    op.create_table(
-        "ledger_state",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("rows_from_hour", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.execute("INSERT INTO ledger_state VALUES (1, 0)")
-    op.create_table(
-        "ledger_checks",
-        sa.Column("id", BIG_ID, nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("took_ms", sa.BigInteger(), nullable=False),
-        sa.Column("rows", sa.BigInteger(), nullable=False),
-        sa.Column("differences", sa.Integer(), nullable=False),
-        sa.Column("report", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
 
 
 def _fill_months() -> None:
