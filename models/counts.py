@@ -120,26 +120,30 @@ def _used(now: int, account_ids: Collection[int] | None) -> Select[Any]:
     def of(owner: Any) -> ColumnElement[bool]:
         return literal(True) if account_ids is None else owner.in_(account_ids)
 
+    def line(owner: tuple[Any, Any], requests: Any, tokens: Any, reserved: Any, running: Any) -> Select[Any]:
+        names = ("account_id", "key_id", "requests", "tokens", "reserved", "running")
+        parts = (*owner, requests, tokens, reserved, running)
+        return select_columns(*(part.label(name) for part, name in zip(parts, names, strict=True)))
+
     nothing = literal(0)
-    hours = select_columns(
-        col(UsageHour.account_id), col(UsageHour.key_id), col(UsageHour.requests), nothing, nothing, nothing
+    hours = line(
+        (col(UsageHour.account_id), col(UsageHour.key_id)), col(UsageHour.requests), nothing, nothing, nothing
     ).where(col(UsageHour.hour) == hour, of(col(UsageHour.account_id)))
-    months = select_columns(
-        col(UsageMonth.account_id),
-        col(UsageMonth.key_id),
+    months = line(
+        (col(UsageMonth.account_id), col(UsageMonth.key_id)),
         nothing,
         col(UsageMonth.total_tokens),
         nothing,
         nothing,
     ).where(col(UsageMonth.month) == windows.month_of(now), of(col(UsageMonth.account_id)))
     row_hour = col(RequestRow.hour)
+    held = func.sum(col(RequestRow.reserved_tokens)).filter(row_hour >= month_begins)
     running = (
-        select_columns(
-            col(RequestRow.account_id),
-            col(RequestRow.key_id),
+        line(
+            (col(RequestRow.account_id), col(RequestRow.key_id)),
             func.count().filter(row_hour == hour),
             nothing,
-            func.coalesce(func.sum(col(RequestRow.reserved_tokens)).filter(row_hour >= month_begins), 0),
+            func.coalesce(held, 0),
             func.count(),
         )
         .where(col(RequestRow.state) == "open", of(col(RequestRow.account_id)))

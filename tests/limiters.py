@@ -1,15 +1,21 @@
 """The limiter as one account uses it, on each of its backends."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from itertools import count
 from typing import Any, TypeVar
 
 from fakes.clock import Clock
+from sqlmodel import Session
 
+from models import counts, ledger
 from models.counts import Counts
-from models.live import Claim, Counted, Lease, Limits, Live, Refusal, Stale, Standing
+from models.database import Database
+from models.ledger import FinalRow, OpenRow, RequestRow, Usage
+from models.live import Claim, Lease, Limits, Live, Refusal, Stale, Standing
+from models.live.database import DatabaseLive
 from models.live.memory import MemoryLive
-from models.live.redis import RedisLive
+from models.live.redis import Known, RedisLive
 
 T = TypeVar("T")
 HOUR = 1_795_000_000 - 1_795_000_000 % 3600
@@ -20,21 +26,27 @@ PATIENT_S = 5.0
 
 
 class Gate:
-    """Its requests, with an id each, in a loop of its own; for the backend `memory` or a Redis server's address."""
+    """Its requests, with an id each, in a loop of its own; for the backend `memory`, a Redis server's address, or
+    `database`. But for memory the tables stand behind it: what is asked and settled here leaves its rows there, as
+    requests do, in the order they do."""
 
-    def __init__(self, backend: str, *, now: float = HOUR + 10) -> None:
+    def __init__(self, backend: str, database: Database | None = None, *, now: float = HOUR + 10) -> None:
         self.clock = Clock(now)
-        self.live: Live
-        if backend == "memory":
-            self.live = MemoryLive(self.clock)
-        else:
-            self.live = RedisLive(backend, fill_from=empty_tables, clock=self.clock, answer_s=PATIENT_S)
-            self.live.prepare()
         self.asked = 0
+        self._database = database
         self._runner = asyncio.Runner()
+        self.live: Live
+        if database is None:
+            self.live = MemoryLive(self.clock)
+        elif backend == "database":
+            self.live = DatabaseLive(database, self.clock, process=lambda: 1)
+        else:
+            self.live = RedisLive(backend, known=tables_of(database), clock=self.clock, answer_s=PATIENT_S)
+            self.live.generation = next(GENERATIONS)
 
     def close(self) -> None:
-        if isinstance(self.live, RedisLive):
+        if not isinstance(self.live, MemoryLive):
+            assert isinstance(self.live, RedisLive | DatabaseLive)
             self.run(self.live.stop())
         self._runner.close()
 
@@ -53,7 +65,10 @@ class Gate:
     ) -> Lease | Refusal | Stale:
         self.asked += 1
         claim = Claim(account_id, key_id, limits, prompt, output)
-        return self.run(self.live.reserve(claim, request_id=f"req_{self.asked}", epoch=epoch))
+        answer = self.run(self.live.reserve(claim, request_id=f"req_{self.asked}", epoch=epoch))
+        if isinstance(answer, Lease) and not answer.is_recorded:
+            self.write([opened(answer)], [])
+        return answer
 
     def pass_(self, limits: Limits, **options: Any) -> Lease:
         answer = self.ask(limits, **options)
@@ -66,18 +81,55 @@ class Gate:
         return answer
 
     def settle(self, lease: Lease, tokens: int) -> None:
+        self.write([], [final(lease, tokens)])
         self.run(self.live.settle(lease, tokens))
 
     def release(self, lease: Lease) -> None:
+        """Before its row was opened, as the gateway does."""
+        self.unwrite(lease)
         self.run(self.live.release(lease))
+
+    def unwrite(self, lease: Lease) -> None:
+        """Its row never came: the process died before."""
+        if self._database is not None:
+            self._database.run_now(unopened, lease.id)
 
     def standing(self, limits: Limits, key_id: int | None = 7) -> tuple[Standing, Standing]:
         return self.run(self.live.standing(1, key_id, limits))
 
+    def write(self, opens: list[OpenRow], finals: list[FinalRow]) -> None:
+        if self._database is not None:
+            with self._database.write_batch() as connection:
+                ledger.write(connection, opens, finals, [])
 
-async def empty_tables(account_id: int, key_id: int | None, _now: int) -> Counts:
-    key = None if key_id is None else Counted("key", key_id, 0, 0)
-    return Counts(Counted("account", account_id, 0, 0), key, [])
+
+GENERATIONS = count(1)
+
+
+def tables_of(database: Database) -> Known:
+    async def known(
+        account_id: int, key_id: int | None, ids: Sequence[str], now: int
+    ) -> tuple[Counts, dict[str, int | None]]:
+        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
+
+    return known
+
+
+def opened(lease: Lease) -> OpenRow:
+    at_ms = lease.hour * 3_600_000
+    owner = (lease.id, lease.account_id, lease.key_id, "gpt-5")
+    return OpenRow(*owner, at_ms, True, lease.reserved_tokens, lease.hour, process=1)
+
+
+def final(lease: Lease, tokens: int) -> FinalRow:
+    owner = (lease.id, lease.account_id, lease.key_id, "gpt-5", lease.hour * 3_600_000)
+    return FinalRow(*owner, "ok", 200, None, Usage(tokens), False, 7, None, 90, "end", lease.hour)
+
+
+def unopened(session: Session, request_id: str) -> None:
+    row = session.get(RequestRow, request_id)
+    if row is not None and row.state == "open":
+        session.delete(row)
 
 
 def requests(key: int | None, account: int | None) -> Limits:

@@ -99,7 +99,8 @@ class DatabaseLive:
     ) -> tuple[Standing, Standing]:
         bounds = layers.bounds(account_id, key_id, limits)
         try:
-            now, used = await self._database.read(_used, account_id, self._own_ms())
+            now = self.now()
+            used = await self._database.read(_used, account_id, now)
         except (SQLAlchemyError, Refused) as error:
             raise LiveAway(f"the tables cannot be read: {error}") from error
         return layers.standings(bounds, _Account(used).windows(now, key_id or 0))
@@ -137,8 +138,9 @@ class DatabaseLive:
         with self._database.write_batch() as connection, Session(connection) as session:
             account_ids = sorted({asked.claim.account_id for asked in batch})
             rollups.lock_accounts(connection, account_ids)
-            now_ms = server_ms(session, self._own_ms())
+            now_ms = self._own_ms()
             if self._clock is None:
+                now_ms = server_ms(session, now_ms)
                 self._ahead_s = now_ms / 1000 - time.time()
             now = now_ms // 1000
             found = counts.of_accounts(connection, account_ids, now=now)
@@ -226,9 +228,8 @@ def _row(claim: Claim, lease: Lease, now_ms: int, process: int) -> OpenRow:
     )
 
 
-def _used(session: Session, account_id: int, own_ms: int) -> tuple[int, AccountUsed]:
-    now = server_ms(session, own_ms) // 1000
-    return now, counts.of_accounts(session.connection(), [account_id], now=now)[account_id]
+def _used(session: Session, account_id: int, now: int) -> AccountUsed:
+    return counts.of_accounts(session.connection(), [account_id], now=now)[account_id]
 
 
 def _forget(session: Session, request_id: str) -> None:

@@ -33,10 +33,9 @@ LOOK_AGAIN_S: Final = 10
 _ROUNDS: Final = 8
 """A call is made anew when a counter was cold, the window turned, or the filling was overtaken."""
 
-FillFrom = Callable[[int, int | None, int], Awaitable[Counts]]
-"""What the tables know of an account and one of its keys (or none) at a time, and of requests by their ids, each on
-one consistent view."""
 Known = Callable[[int, int | None, Sequence[str], int], Awaitable[tuple[Counts, dict[str, int | None]]]]
+"""What the tables know of an account and one of its keys (or none), and of requests by their ids, at a time, on one
+consistent view: `counts.known_of`."""
 
 
 class RedisLive:
@@ -170,13 +169,14 @@ class RedisLive:
         _, _, version, *ids = await self._run("leases", place, [])
         now = self.now()
         counts, states = await self._look(account_id, key_id, ids, now)
-        finals = [one for one, tokens in states.items() if tokens is not None]
+        finals = [one for one in ids if states.get(one) is not None]
+        others = [one for one in ids if states.get(one) is None]
         head: list[Argument] = [version, place.hour, place.month, windows.month_end(now), LEASE_TTL_S]
         layers_told = places.layers_told(counts)
-        told: list[Argument] = [*head, len(layers_told), len(finals)]
+        told: list[Argument] = [*head, len(layers_told), len(finals), len(others)]
         for layer in layers_told:
             told += layer
-        told += finals
+        told += [*finals, *others]
         for one in counts.running:
             month = windows.month_of(one.hour * windows.HOUR)
             told += [one.id, one.key_id, one.hour, month, one.reserved_tokens]

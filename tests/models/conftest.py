@@ -9,12 +9,35 @@ import services
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from models import accounts, audit, epochs, keys, limits, logins, migrations, refusals, usage
+from models import (
+    accounts,
+    audit,
+    epochs,
+    keys,
+    ledger,
+    limiter_state,
+    limits,
+    logins,
+    migrations,
+    processes,
+    refusals,
+)
 from models.accounts import Account
 from models.database import Database
 
 NOW = 1_795_000_000
-MODULES_WITH_TABLES = (accounts, audit, epochs, keys, limits, logins, refusals, usage)
+MODULES_WITH_TABLES = (
+    accounts,
+    audit,
+    epochs,
+    keys,
+    ledger,
+    limiter_state,
+    limits,
+    logins,
+    processes,
+    refusals,
+)
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +97,8 @@ def _empty(url: str) -> None:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(
-            text("INSERT INTO plans VALUES ('starter', 1000, 5000000), ('unlimited', NULL, NULL)")
+            text("INSERT INTO plans VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)")
         )
+        connection.execute(text("INSERT INTO limiter_state VALUES (1, 1, 0)"))
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrations.HEAD})
     database.close()

@@ -70,7 +70,7 @@ def test_a_key_authenticates_its_account(database: Database, alice: Account, iss
     assert found is not None
     assert (found.account_id, found.key_id) == (alice.id, issued.key.id)
     assert (found.key_public_id, found.key_name) == (issued.key.public_id, "My key")
-    assert found.limits == Limits(1000, 1000, 5_000_000, 5_000_000, None)
+    assert found.limits == Limits(1000, 1000, 5_000_000, 5_000_000, None, 100)
     assert found.epoch == database.read_now(epochs.current, alice.id)
     assert not found.is_suspended
 

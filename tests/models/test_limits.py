@@ -11,7 +11,7 @@ from models.limits import AboveAccount, BadValue, Change, Conflict, Ladder, Rung
 from models.live import Limits
 
 NOW = 1_795_000_000
-STARTER = Limits(1000, 1000, 5_000_000, 5_000_000)
+STARTER = Limits(1000, 1000, 5_000_000, 5_000_000, key_concurrent=100)
 WHY = "asked for by mail"
 
 
@@ -216,7 +216,7 @@ def test_the_two_limits_do_not_touch_each_other(database: Database, key: ApiKey)
 def test_plans_follow_the_settings(database: Database, alice: Account, key: ApiKey) -> None:
     database.run_now(limits.ensure_plans, starter_requests=7, starter_tokens=8)
     database.run_now(limits.ensure_plans, starter_requests=7, starter_tokens=8)
-    assert effective(database, key) == Limits(7, 7, 8, 8)
+    assert effective(database, key) == Limits(7, 7, 8, 8, key_concurrent=100)
 
 
 @pytest.mark.parametrize("unknown", ["AAAAAAAAAAAA", "a\0b"])

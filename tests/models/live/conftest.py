@@ -5,14 +5,18 @@ from collections.abc import Iterator
 import pytest
 from limiters import Gate
 
+from models.database import Database
 
-@pytest.fixture(params=["memory", "redis"])
+BACKENDS = ("memory", "redis", "database")
+
+
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    return "memory" if request.param == "memory" else str(request.getfixturevalue("redis_url"))
+    return str(request.getfixturevalue("redis_url")) if request.param == "redis" else str(request.param)
 
 
 @pytest.fixture
-def gate(backend: str) -> Iterator[Gate]:
-    gate = Gate(backend)
+def gate(backend: str, database: Database) -> Iterator[Gate]:
+    gate = Gate(backend, None if backend == "memory" else database)
     yield gate
     gate.close()

@@ -1,7 +1,8 @@
-from limiters import HOUR, MONTH_END, NONE, Gate, crowd, requests, tokens
+from limiters import HOUR, MONTH_END, NONE, Gate, crowd, final, requests, tokens
 
 from models.live import Claim, Counted, Lease, Limits, Refusal, Stale, Standing
 from models.live.layers import LEASE_TTL_S
+from models.live.memory import MemoryLive
 
 
 def test_exactly_n_of_k_concurrent_requests_pass(gate: Gate) -> None:
@@ -68,7 +69,6 @@ def test_a_released_lease_was_never_made(gate: Gate) -> None:
     gate.release(lease)
     assert gate.standing(limits) == before
     gate.release(lease)
-    gate.settle(lease, 99)
     assert gate.standing(limits) == before
 
 
@@ -161,15 +161,32 @@ def test_a_request_settles_in_the_month_of_its_admission(gate: Gate) -> None:
     assert gate.standing(tokens(500, 500))[1].settled == 200
 
 
-def test_a_lease_that_nobody_settles_ends_by_itself(gate: Gate) -> None:
-    gate.pass_(tokens(200, 200))
-    gate.clock.advance(LEASE_TTL_S - 1)
-    assert gate.standing(tokens(200, 200))[1].reserved == 110
-    gate.clock.advance(1)
+def test_P_L3_a_reservation_whose_row_was_never_written_ends_within_a_minute(gate: Gate) -> None:
+    lease = gate.pass_(tokens(200, 200))
+    gate.unwrite(lease)
+    gate.clock.advance(LEASE_TTL_S)
     assert gate.standing(tokens(200, 200))[1].left == 200
 
 
-def test_a_lease_settled_after_its_end_still_counts_once(gate: Gate) -> None:
+def test_P_L3_a_renewed_reservation_stays(gate: Gate) -> None:
+    lease = gate.pass_(tokens(200, 200))
+    for _ in range(4):
+        gate.clock.advance(LEASE_TTL_S - 1)
+        gate.run(gate.live.renew([lease]))
+    assert gate.standing(tokens(200, 200))[1].reserved == 110
+
+
+def test_what_died_between_its_final_row_and_its_settlement_is_counted(gate: Gate) -> None:
+    lease = gate.pass_(tokens(200, 200))
+    gate.write([], [final(lease, 42)])
+    if isinstance(gate.live, MemoryLive):
+        gate.run(gate.live.settle(lease, 42))
+    gate.clock.advance(LEASE_TTL_S)
+    standing = gate.standing(tokens(200, 200))[1]
+    assert (standing.settled, standing.reserved) == (42, 0)
+
+
+def test_a_lease_settled_late_counts_once(gate: Gate) -> None:
     lease = gate.pass_(tokens(200, 200))
     gate.clock.advance(LEASE_TTL_S)
     gate.pass_(tokens(200, 200), prompt=1, output=1)
@@ -177,6 +194,31 @@ def test_a_lease_settled_after_its_end_still_counts_once(gate: Gate) -> None:
     gate.settle(lease, 50)
     standing = gate.standing(tokens(200, 200))[1]
     assert (standing.settled, standing.reserved) == (50, 2)
+
+
+def test_a_key_runs_so_many_requests_at_once(gate: Gate) -> None:
+    limits = Limits(None, None, None, None, key_concurrent=2)
+    first, _ = gate.pass_(limits), gate.pass_(limits)
+    refusal = gate.refuse(limits)
+    full = refusal.standing
+    assert (full.name, full.layer, full.limit, full.reserved, full.left) == (
+        "concurrent_requests",
+        "key",
+        2,
+        2,
+        0,
+    )
+    assert refusal.is_held
+    assert isinstance(gate.ask(limits, key_id=8), Lease)
+    gate.settle(first, 5)
+    gate.pass_(limits)
+    assert isinstance(gate.ask(limits), Refusal)
+
+
+def test_a_released_request_does_not_run(gate: Gate) -> None:
+    limits = Limits(None, None, None, None, key_concurrent=1)
+    gate.release(gate.pass_(limits))
+    gate.pass_(limits)
 
 
 def test_the_same_request_holds_one_lease(gate: Gate) -> None:
@@ -209,14 +251,17 @@ def test_limits_that_have_ended_are_stale(gate: Gate) -> None:
     assert gate.standing(limits)[0].settled == 1
 
 
-def test_counters_begin_with_what_the_tables_know(gate: Gate) -> None:
+def test_it_tells_its_own_time(gate: Gate) -> None:
+    assert gate.live.now() == HOUR + 10
+
+
+def test_counters_in_memory_begin_with_what_the_tables_know() -> None:
+    gate = Gate("memory")
+    assert isinstance(gate.live, MemoryLive)
     gate.live.fill([Counted("key", 7, 3, 400), Counted("account", 1, 4, 900)])
     assert gate.standing(Limits(10, 10, 1000, 1000))[1] == Standing(
         *("monthly_tokens", "account", 1000, 900, 0, 100, MONTH_END)
     )
     assert gate.standing(Limits(10, 10, 1000, 1000), None)[0].settled == 4
     assert gate.pass_(Limits(10, 10, 1000, 1000)).requests.left == 5
-
-
-def test_it_tells_its_own_time(gate: Gate) -> None:
-    assert gate.live.now() == HOUR + 10
+    gate.close()
