@@ -10,7 +10,8 @@
 -- A lease is `state:key:hour:month:reserved:granted`. States: r running; a and k running too, but the month of the
 -- account or of the key, filled after the request's final row was written, holds its usage already; m settled
 -- while a counter was cold (`reserved` holds what it used); d ended, remembered for a while. Beside the leases the
--- hash has `n:<key>`, how many of them run, and `v`, which changes when counters are forgotten.
+-- hash has `n:<key>`, how many of them run, and `v:<key>` and `v:`, which change whenever counters of the key or of the
+-- account are filled or forgotten.
 
 local LEASES, DUE, PREFIX = KEYS[1], KEYS[2], ARGV[1]
 local AT_ONCE, REMEMBERED_S, KEPT_S = 100, 600, 2 * 86400
@@ -73,6 +74,11 @@ local function add(name, field, amount)
   if not count then return false end
   redis.call('HSET', name, field, math.max(0, count + amount))
   return true
+end
+
+local function version(key)
+  local both = redis.call('HMGET', LEASES, 'v:', 'v:' .. key)
+  return (both[1] or '') .. '/' .. (both[2] or '')
 end
 
 -- How many running leases are due to be looked up; marks that are due are dropped, a bounded number per call.

@@ -53,7 +53,7 @@ class FallbackLive:
 
     async def start(self) -> None:
         """Once Redis has answered or has not."""
-        await self._look()
+        await self._look(is_first=True)
         self._watch = asyncio.create_task(self._watch_for_ever(), name="watch on Redis")
 
     async def stop(self) -> None:
@@ -138,10 +138,10 @@ class FallbackLive:
             except Exception:  # the watch goes on, whatever went wrong
                 log.exception("Redis could not be watched")
 
-    async def _look(self) -> None:
+    async def _look(self, *, is_first: bool = False) -> None:
         try:
             state = await self._database.read(limiter_state.read, now_ms=self._now_ms())
-            if self._is_failing or state.away_ms:
+            if self._is_failing or state.away_ms or is_first:
                 await self._try(state)
             else:
                 self._heard(state)

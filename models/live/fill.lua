@@ -15,7 +15,7 @@ local others = tonumber(ARGV[10])
 local first_final = 11 + 3 * layers
 local first_other, first_open = first_final + finals, first_final + finals + others
 
-if redis.call('HGET', LEASES, 'v') ~= ARGV[3] then return { 'again', now_ms } end
+if version(layers == 2 and ARGV[14] or '') ~= ARGV[3] then return { 'again', now_ms } end
 
 local is_final, is_open, is_listed = {}, {}, {}
 for i = first_final, first_other - 1 do is_final[ARGV[i]] = true end
@@ -54,6 +54,7 @@ if is_cold(KEYS[4]) then
 end
 
 local function fill_hour(name, key, requests)
+  redis.call('HDEL', LEASES, 'v:' .. key)
   each_lease(key, function(id, lease)
     if lease.hour == hour and not is_final[id] and not is_open[id] then requests = requests + 1 end
   end)
@@ -62,6 +63,7 @@ local function fill_hour(name, key, requests)
 end
 
 local function fill_month(name, key, tokens)
+  redis.call('HDEL', LEASES, 'v:' .. key)
   local reserved = 0
   local counted, both = key == '' and 'a' or 'k', key == '' and 'k' or 'a'
   each_lease(key, function(id, lease)

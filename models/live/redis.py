@@ -14,6 +14,7 @@ that `FallbackLive` then ends.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final
 
@@ -30,8 +31,8 @@ log = logging.getLogger("starscoo.limits")
 
 LOOK_AGAIN_S: Final = 10
 """When a lease that is due is looked up again whose row is open: its process is swept first."""
-_ROUNDS: Final = 8
-"""A call is made anew when a counter was cold, the window turned, or the filling was overtaken."""
+_ROUNDS: Final = 32
+"""A call is made anew when a counter was cold, the window turned, or the filling was overtaken: that is rare."""
 
 Known = Callable[[int, int | None, Sequence[str], int], Awaitable[tuple[Counts, dict[str, int | None]]]]
 """What the tables know of an account and one of its keys (or none), and of requests by their ids, at a time, on one
@@ -166,7 +167,8 @@ class RedisLive:
     async def _fill(self, account_id: int, key_id: int | None) -> None:
         """In three steps: what Redis knows to run, what the tables know, and what follows from both."""
         place = self._place(account_id, key_id)
-        _, _, version, *ids = await self._run("leases", place, [])
+        fresh = secrets.token_hex(8)
+        _, _, version, *ids = await self._run("leases", place, [fresh, "" if key_id is None else key_id])
         now = self.now()
         counts, states = await self._look(account_id, key_id, ids, now)
         finals = [one for one in ids if states.get(one) is not None]

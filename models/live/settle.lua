@@ -23,8 +23,7 @@ if not lease then
   for _, owner in ipairs(owners) do
     redis.call('DEL', counter(owner, 'hour', hour), counter(owner, 'month', month))
   end
-  redis.call('HINCRBY', LEASES, 'v', 1)
-  redis.call('EXPIRE', LEASES, KEPT_S)
+  redis.call('HDEL', LEASES, 'v:', 'v:' .. key)
   return { 'forgot', now_ms }
 end
 if not runs(lease) then return { 'ended', now_ms } end
@@ -39,6 +38,9 @@ for _, owner in ipairs(owners) do
     add(name, 'reserved', -lease.reserved)
     if verb == 'settle' and not add(name, 'settled', used) then is_cold = true end
   end
+  -- An hour that is over is not filled any more.
+  if lease.hour == math.floor(now / 3600) and redis.call('HEXISTS', counter(owner, 'hour', lease.hour), 'settled') == 0
+  then is_cold = verb == 'settle' end
   if verb == 'release' then add(counter(owner, 'hour', lease.hour), 'settled', -1) end
 end
 if is_cold then
