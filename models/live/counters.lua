@@ -8,9 +8,8 @@
 -- takes it for 0, and nothing but fill.lua creates it.
 --
 -- A lease is `state:key:hour:month:reserved:granted`. States: r running; a and k running too, but the month of the
--- account or of the key, filled after the request's final row was written, holds its usage already; m settled
--- while a counter was cold (`reserved` holds what it used); d ended, remembered for a while. Beside the leases the
--- hash has `n:<key>`, how many of them run, and `v:<key>` and `v:`, which change whenever counters of the key or of the
+-- account or of the key, filled after the request's final row was written, holds its usage already; d ended,
+-- remembered for a while. Beside the leases the hash has `n:<key>`, how many of them run, and `v:<key>` and `v:`, which change whenever counters of the key or of the
 -- account are filled or forgotten.
 
 local LEASES, DUE, PREFIX = KEYS[1], KEYS[2], ARGV[1]

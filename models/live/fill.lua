@@ -1,25 +1,19 @@
 -- The last step of filling: sets the counters that are cold from what the tables were found to know.
 --
 -- ARGV: 3 the version, 4 hour, 5 month, 6 when the month ends, 7 a lease's time to live, 8 how many layers, 9 of how many
--- listed leases the tables know as final, 10 of how many they do not; then for each layer key ('' for the account),
--- requests of the hour, settled tokens of the month; then the ids of the final ones, then of the others; then for each
--- open row: id, key, hour, month, reserved tokens.
+-- listed leases the tables know as final; then for each layer key ('' for the account), requests of the hour, settled
+-- tokens of the month; then the ids of the final ones; then for each open row: id, key, hour, month, reserved tokens.
 --
--- The tables were read after the leases were listed. A lease that they do not know is being written just now, or was
--- granted since: it counts from here. One that they know as final is in their sums already: the layer that is filled
--- notes so in its state. One settled before the list has left a mark, and counts as what it used unless they knew it;
--- a mark that is younger than the list means that nobody knows whether they did: all is read again.
+-- The tables were read after the leases were listed. A lease that they do not know is being written just now: it counts
+-- from here. One that they know as final is in their sums already: the layer that is filled notes so in its state.
 
 local hour, month, layers, finals = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local others = tonumber(ARGV[10])
-local first_final = 11 + 3 * layers
-local first_other, first_open = first_final + finals, first_final + finals + others
+local first_final, first_open = 10 + 3 * layers, 10 + 3 * layers + finals
 
-if version(layers == 2 and ARGV[14] or '') ~= ARGV[3] then return { 'again', now_ms } end
+if version(layers == 2 and ARGV[13] or '') ~= ARGV[3] then return { 'again', now_ms } end
 
-local is_final, is_open, is_listed = {}, {}, {}
-for i = first_final, first_other - 1 do is_final[ARGV[i]] = true end
-for i = first_final, first_open - 1 do is_listed[ARGV[i]] = true end
+local is_final, is_open = {}, {}
+for i = first_final, first_open - 1 do is_final[ARGV[i]] = true end
 for i = first_open, #ARGV, 5 do is_open[ARGV[i]] = true end
 
 local function is_cold(name)
@@ -33,12 +27,6 @@ local function each_lease(of_key, visit)
     if lease and lease.state ~= 'd' and (of_key == '' or of_key == lease.key) then visit(all[i], lease) end
   end
 end
-
-local is_overtaken = false
-each_lease('', function(id, lease)
-  if lease.state == 'm' and not is_listed[id] then is_overtaken = true end
-end)
-if is_overtaken then return { 'again', now_ms } end
 
 -- Where the account's month is cold its leases may be lost too: the open rows get theirs back.
 if is_cold(KEYS[4]) then
@@ -68,9 +56,7 @@ local function fill_month(name, key, tokens)
   local counted, both = key == '' and 'a' or 'k', key == '' and 'k' or 'a'
   each_lease(key, function(id, lease)
     if lease.month ~= month then return end
-    if lease.state == 'm' then
-      if not is_final[id] then tokens = tokens + lease.reserved end
-    elseif not is_final[id] then
+    if not is_final[id] then
       reserved = reserved + lease.reserved
     elseif lease.state == both then
       count_running(lease.key, -1)
@@ -85,7 +71,7 @@ local function fill_month(name, key, tokens)
 end
 
 for layer = 0, layers - 1 do
-  local key, requests, tokens = unpack(ARGV, 11 + 3 * layer, 13 + 3 * layer)
+  local key, requests, tokens = unpack(ARGV, 10 + 3 * layer, 12 + 3 * layer)
   if is_cold(KEYS[3 + 2 * layer]) then fill_hour(KEYS[3 + 2 * layer], key, tonumber(requests)) end
   if is_cold(KEYS[4 + 2 * layer]) then fill_month(KEYS[4 + 2 * layer], key, tonumber(tokens)) end
 end

@@ -1,5 +1,5 @@
--- The first step of filling: the ids of all leases that run or were settled while cold, behind the version of the
--- account's and the key's counters, which the last step gives back: nothing was filled, forgotten or lost in between.
+-- The first step of filling: the ids of all leases that run, behind the version of the account's and the key's counters,
+-- which the last step gives back: nothing was filled, forgotten, lost or settled while cold in between.
 --
 -- ARGV: 3 what no version was before, 4 the key, or empty.
 

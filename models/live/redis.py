@@ -172,13 +172,12 @@ class RedisLive:
         now = self.now()
         counts, states = await self._look(account_id, key_id, ids, now)
         finals = [one for one in ids if states.get(one) is not None]
-        others = [one for one in ids if states.get(one) is None]
         head: list[Argument] = [version, place.hour, place.month, windows.month_end(now), LEASE_TTL_S]
         layers_told = places.layers_told(counts)
-        told: list[Argument] = [*head, len(layers_told), len(finals), len(others)]
+        told: list[Argument] = [*head, len(layers_told), len(finals)]
         for layer in layers_told:
             told += layer
-        told += [*finals, *others]
+        told += finals
         for one in counts.running:
             month = windows.month_of(one.hour * windows.HOUR)
             told += [one.id, one.key_id, one.hour, month, one.reserved_tokens]

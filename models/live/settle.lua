@@ -2,26 +2,17 @@
 --
 -- ARGV: 3 settle|release, 4 request id, 5 key, 6 hour and 7 month of the lease, 8 tokens used.
 --
--- A settlement comes after the final row is committed. So where the account is warm and yet does not know the lease,
--- its counters were filled before the row was there: they are forgotten, and filled from the tables at the next claim.
+-- A settlement comes after the final row is committed, so whoever fills a cold counter from now on finds it there; one
+-- who has read the tables before must read them again. Where Redis does not know the lease, counters that are warm may
+-- have been filled before its row was there: they are forgotten too.
 
 local verb, id, key = ARGV[3], ARGV[4], ARGV[5]
-local hour, month, used = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local owners = { 'account', 'key:' .. key }
 local lease = lease_of(id)
 
 if not lease then
   if verb ~= 'settle' then return { 'unknown', now_ms } end
-  local is_cold = false
-  for _, owner in ipairs(owners) do
-    if redis.call('HEXISTS', counter(owner, 'month', month), 'settled') == 0 then is_cold = true end
-  end
-  if is_cold then
-    remember(id, { key = key, hour = hour, month = month, reserved = used, granted = 0 }, 'm')
-    return { 'marked', now_ms }
-  end
-  for _, owner in ipairs(owners) do
-    redis.call('DEL', counter(owner, 'hour', hour), counter(owner, 'month', month))
+  for _, owner in ipairs({ 'account', 'key:' .. key }) do
+    redis.call('DEL', counter(owner, 'hour', tonumber(ARGV[6])), counter(owner, 'month', tonumber(ARGV[7])))
   end
   redis.call('HDEL', LEASES, 'v:', 'v:' .. key)
   return { 'forgot', now_ms }
@@ -30,21 +21,14 @@ if not runs(lease) then return { 'ended', now_ms } end
 
 drop(id)
 count_running(lease.key, -1)
-local is_cold = false
-for _, owner in ipairs(owners) do
-  local is_counted = lease.state == (owner == 'account' and 'a' or 'k')
-  local name = counter(owner, 'month', lease.month)
-  if not is_counted then
-    add(name, 'reserved', -lease.reserved)
-    if verb == 'settle' and not add(name, 'settled', used) then is_cold = true end
+for _, layer in ipairs({ { 'account', 'a', '' }, { 'key:' .. lease.key, 'k', lease.key } }) do
+  local owner, counted, version_of = unpack(layer)
+  local hourly, monthly = counter(owner, 'hour', lease.hour), counter(owner, 'month', lease.month)
+  if lease.state ~= counted then
+    add(monthly, 'reserved', -lease.reserved)
+    if verb == 'settle' then add(monthly, 'settled', tonumber(ARGV[8])) end
   end
-  -- An hour that is over is not filled any more.
-  if lease.hour == math.floor(now / 3600) and redis.call('HEXISTS', counter(owner, 'hour', lease.hour), 'settled') == 0
-  then is_cold = verb == 'settle' end
-  if verb == 'release' then add(counter(owner, 'hour', lease.hour), 'settled', -1) end
-end
-if is_cold then
-  lease.reserved = used
-  remember(id, lease, 'm')
+  if verb == 'release' then add(hourly, 'settled', -1) end
+  if redis.call('EXISTS', hourly, monthly) < 2 then redis.call('HDEL', LEASES, 'v:' .. version_of) end
 end
 return { 'done', now_ms }
