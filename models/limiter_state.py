@@ -2,7 +2,8 @@
 
 Whoever finds Redis away says so here; then all count in the database, until Redis has answered everybody for
 `AWAY_MS`. Each outage begins a new generation: counters of an older one are never read again. Times are the
-database's own, so that all processes change over at the same moment.
+database's own, so that all processes change over at the same moment. A generation is named by when it began: no
+other database that used the same Redis before can have had the same.
 """
 
 from dataclasses import dataclass
@@ -48,13 +49,15 @@ def mark_away(session: Session, *, now_ms: int) -> State:
     session.connection().execute(
         text(
             "UPDATE limiter_state SET redis_from_ms = :until, "
-            "generation = CASE WHEN redis_from_ms <= :now THEN generation + 1 ELSE generation END"
+            "generation = CASE WHEN redis_from_ms <= :now THEN :now ELSE generation END"
         ),
         values,
     )
     return read(session, now_ms=now_ms)
 
 
-def begin_generation(session: Session) -> None:
+def begin_generation(session: Session, *, now_ms: int) -> None:
     """All counters in Redis are filled from the tables anew."""
-    session.connection().execute(text("UPDATE limiter_state SET generation = generation + 1"))
+    session.connection().execute(
+        text("UPDATE limiter_state SET generation = :now"), {"now": server_ms(session, now_ms)}
+    )

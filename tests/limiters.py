@@ -1,6 +1,7 @@
 """The limiter as one account uses it, on each of its backends."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
 from itertools import count
 from typing import Any, TypeVar
@@ -103,7 +104,7 @@ class Gate:
                 ledger.write(connection, opens, finals, [])
 
 
-GENERATIONS = count(1)
+GENERATIONS = count(time.time_ns())
 
 
 def tables_of(database: Database) -> Known:

@@ -177,5 +177,5 @@ class FallbackLive:
 
 def _begin(session: Session, process_id: int, *, now_ms: int) -> State:
     if all(process.id == process_id for process in processes.serving(session)):
-        limiter_state.begin_generation(session)
+        limiter_state.begin_generation(session, now_ms=now_ms)
     return limiter_state.read(session, now_ms=now_ms)
