@@ -69,9 +69,7 @@ def test_P_L1_exactly_n_of_4n_concurrent_requests_pass_two_processes(
         assert [key["requests_hour"] for key in used] == [10]
 
 
-def test_P_L4_a_revoked_key_is_refused_by_both(
-    tmp_path: Path, options: dict[str, str]
-) -> None:
+def test_P_L4_a_revoked_key_is_refused_by_both(tmp_path: Path, options: dict[str, str]) -> None:
     with two(tmp_path, options) as servers:
         key = servers[0].new_key()
         assert [ask(one, key).status_code for one in servers] == [200, 200]

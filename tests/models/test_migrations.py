@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from models import migrations
+from models import histogram, migrations
 from models.database import Database
 
 MIGRATE = """
@@ -53,3 +53,49 @@ def test_the_plans_exist_from_the_start(database: Database) -> None:
         ("starter", 1000, 5_000_000, 100),
         ("unlimited", None, None, None),
     ]
+
+
+def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database: Database) -> None:
+    with database.write_batch() as connection:
+        for table in ("usage_months", "usage_hours", "requests"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(
+            text(
+                "INSERT INTO requests (id, account_id, key_id, model, admitted_ms, hour, state, is_stream, "
+                "reserved_tokens, outcome, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, "
+                "reasoning_tokens, total_tokens, is_estimated, cost_nusd, process, first_token_ms, total_ms) VALUES "
+                "('a', 1, 7, 'gpt-5', 1795000000000, 498611, 'final', true, 0, 'ok', 9, 0, 0, 5, 0, 14, false, 3, 0, "
+                "400, 900), "
+                "('b', 1, 7, 'gpt-5', 1795000000000, 498611, 'final', true, 0, 'ok', 1, 0, 0, 1, 0, 2, false, 1, 0, "
+                "NULL, 90)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO usage_hours (account_id, hour, key_id, model, outcome, requests, prompt_tokens, "
+                "completion_tokens, total_tokens, cost_nusd, first_token_times, total_times) "
+                "VALUES (1, 498611, 7, 'gpt-5', 'ok', 2, 10, 6, 16, 4, '', '')"
+            )
+        )
+        connection.execute(text("DROP TABLE usage_months"))
+        connection.execute(text("DROP TABLE processes"))
+        connection.execute(text("DROP TABLE limiter_state"))
+        connection.execute(text("ALTER TABLE plans DROP COLUMN concurrent_requests"))
+        for column in ("first_token_times", "total_times"):
+            connection.execute(text(f"ALTER TABLE usage_hours DROP COLUMN {column}"))
+        for index in ("requests_open", "requests_hour"):
+            connection.execute(text(f"DROP INDEX {index}"))
+        for column in ("process", "bound_by"):
+            connection.execute(text(f"ALTER TABLE requests DROP COLUMN {column}"))
+        connection.execute(text("CREATE INDEX requests_open ON requests (hour) WHERE state = 'open'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    database.migrate()
+    with database.write_batch() as connection:
+        months = connection.execute(text("SELECT * FROM usage_months")).all()
+        hours = connection.execute(
+            text("SELECT requests, total_tokens, cost_nusd, first_token_times, total_times FROM usage_hours")
+        ).one()
+    assert [tuple(row) for row in months] == [(1, 24322, 7, 2, 16, 4)]
+    assert tuple(hours[:3]) == (2, 16, 4)
+    assert sum(histogram.counts(bytes(hours[3])).values()) == 1
+    assert sum(histogram.counts(bytes(hours[4])).values()) == 2
