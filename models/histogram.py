@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import ceil, sqrt
 from typing import Final
 
@@ -35,9 +35,20 @@ def counts(packed: bytes) -> Counter[int]:
 
 def pack(counted: Mapping[int, int]) -> bytes:
     """What counts nothing, or less, is left out."""
-    return b"".join(
-        _ENTRY.pack(bucket, min(count, _MOST)) for bucket, count in sorted(counted.items()) if count > 0
-    )
+    entries = sorted(counted.items())
+    if counted and not 0 < min(counted.values()) <= max(counted.values()) <= _MOST:
+        entries = [(bucket, min(count, _MOST)) for bucket, count in entries if count > 0]
+    return _entries(len(entries)).pack(*chain.from_iterable(entries))
+
+
+def added(packed: bytes, more: Mapping[int, int]) -> bytes:
+    """`more` by bucket; negative where it is taken away."""
+    if not more:
+        return packed
+    counted: dict[int, int] = dict(_ENTRY.iter_unpack(packed))
+    for bucket, count in more.items():
+        counted[bucket] = counted.get(bucket, 0) + count
+    return pack(counted)
 
 
 def of_times(times: Iterable[int]) -> Counter[int]:
@@ -52,6 +63,12 @@ def merged(many: Iterable[bytes]) -> Counter[int]:
         for bucket, count in _ENTRY.iter_unpack(packed):
             total[bucket] += count
     return total
+
+
+@lru_cache(maxsize=_BUCKETS + 1)
+def _entries(count: int) -> struct.Struct:
+    """Several at once: a histogram is packed with every final row."""
+    return struct.Struct("<" + "BI" * count)
 
 
 def percentile(counted: Mapping[int, int], share: float) -> int | None:

@@ -9,7 +9,8 @@ The rows have no foreign keys: they are written twice per request, and must be k
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Index, LargeBinary, text
@@ -197,7 +198,9 @@ def write(
     if opens:
         connection.exec_driver_sql(statements.open_rows, [_open_values(row) for row in opens])
     if notes:
-        connection.exec_driver_sql(statements.notes, [_note_values(note) for note in notes])
+        # In the order in which a sweep locks rows: these may be of accounts that are not locked here.
+        in_order = sorted(notes, key=attrgetter("id"))
+        connection.exec_driver_sql(statements.notes, [_note_values(note) for note in in_order])
     if ending:
         _end(connection, ending)
     if refused:
@@ -209,7 +212,7 @@ def interrupt(connection: Connection, ids: Sequence[str]) -> int:
     of them were open still."""
     statements = STATEMENTS[connection.dialect.name]
     states = connection.exec_driver_sql(statements.states, (statements.pack(list(ids)),))
-    still_open = [request_id for request_id, state, _ in states if state == "open"]
+    still_open = [request_id for request_id, state, *_ in states if state == "open"]
     if still_open:
         deltas: dict[rollups.Group, rollups.Delta] = {}
         for row in connection.exec_driver_sql(statements.settled, (statements.pack(still_open),)):
@@ -220,19 +223,24 @@ def interrupt(connection: Connection, ids: Sequence[str]) -> int:
 
 
 def _end(connection: Connection, ending: dict[str, FinalRow]) -> None:
-    """The rows that are open, were never opened, or were settled as interrupted, become final; the others are."""
+    """The rows that are open, were never opened, or were settled as interrupted, become final; the others are.
+    A request counts where its open row stands, so that sums and rows agree whatever its final row says."""
     statements = STATEMENTS[connection.dialect.name]
     found = connection.exec_driver_sql(statements.states, (statements.pack(list(ending)),))
-    known = {request_id: (state, outcome) for request_id, state, outcome in found}
-    replaced = [request_id for request_id, found_as in known.items() if found_as == ("final", "interrupted")]
-    ended = {request_id for request_id, (state, _) in known.items() if state != "open"}.difference(replaced)
+    known: dict[str, tuple[int, int, int, str]] = {}
+    replaced: list[str] = []
+    ended: set[str] = set()
+    for request_id, state, outcome, account_id, hour, key_id, model in found:
+        known[request_id] = (account_id, hour, key_id, model)
+        if state != "open":
+            (replaced.append if outcome == "interrupted" else ended.add)(request_id)
     fresh = [row for row in ending.values() if row.id not in ended]
     if not fresh:
         return
     deltas: dict[rollups.Group, rollups.Delta] = {}
     for row in fresh:
-        group = (row.account_id, row.hour, row.key_id, row.model, row.outcome)
-        deltas.setdefault(group, rollups.Delta()).count(
+        place = known.get(row.id) or (row.account_id, row.hour, row.key_id, row.model)
+        _delta(deltas, (*place, row.outcome)).count(
             prompt_tokens=row.usage.prompt_tokens,
             completion_tokens=row.usage.output_tokens,
             cost_nusd=row.cost_nusd,
@@ -248,8 +256,7 @@ def _end(connection: Connection, ending: dict[str, FinalRow]) -> None:
 
 def _count_row(deltas: dict[rollups.Group, rollups.Delta], row: Sequence[Any], sign: int) -> None:
     """A row as `SETTLED` names its parts."""
-    group = (row[1], row[2], row[3], row[4], row[5])
-    deltas.setdefault(group, rollups.Delta()).count(
+    _delta(deltas, (row[1], row[2], row[3], row[4], row[5])).count(
         prompt_tokens=row[6],
         completion_tokens=row[7],
         cost_nusd=row[8],
@@ -259,8 +266,15 @@ def _count_row(deltas: dict[rollups.Group, rollups.Delta], row: Sequence[Any], s
     )
 
 
+def _delta(deltas: dict[rollups.Group, rollups.Delta], group: rollups.Group) -> rollups.Delta:
+    if group not in deltas:
+        deltas[group] = rollups.Delta()
+    return deltas[group]
+
+
 _MOST_TOKENS: Final = 10**10
 _MOST_NUSD: Final = 10**15
+_FIGURES: Final = attrgetter(*(field.name for field in fields(Usage)))
 
 
 def _open_values(row: OpenRow) -> tuple[object, ...]:
@@ -336,7 +350,7 @@ def _storable_figures(row: FinalRow) -> FinalRow:
     column holds would hold up the whole batch, and with it every other request."""
     used = believable(row.usage)
     cost_nusd = max(0, min(row.cost_nusd, _MOST_NUSD))
-    if used == row.usage and cost_nusd == row.cost_nusd:
+    if used is row.usage and cost_nusd == row.cost_nusd:
         return row
     return replace(row, usage=used, cost_nusd=cost_nusd, is_estimated=True)
 
@@ -344,7 +358,10 @@ def _storable_figures(row: FinalRow) -> FinalRow:
 def believable(used: Usage) -> Usage:
     """Every class between nothing and the most that a request can use: an upstream may claim anything, and a
     negative figure would give a customer tokens back."""
-    return Usage(*(max(0, min(tokens, _MOST_TOKENS)) for tokens in astuple(used)))
+    figures = _FIGURES(used)
+    if min(figures) >= 0 and max(figures) <= _MOST_TOKENS:
+        return used
+    return Usage(*(max(0, min(tokens, _MOST_TOKENS)) for tokens in figures))
 
 
 def _refusal_values(line: refusals.Line) -> tuple[object, ...]:

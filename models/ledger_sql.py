@@ -1,6 +1,6 @@
 """The ledger writer's SQL in each driver's own dialect, so that nothing is compiled per call.
 
-The columns' order is the order in which `models.usage` gives values: first what is known at the admission, then
+The columns' order is the order in which `models.ledger` gives values: first what is known at the admission, then
 what only the end tells.
 """
 
@@ -108,7 +108,9 @@ class Statements:
             f"ON CONFLICT ({', '.join(MONTH_KEY)}) DO UPDATE SET {months}",
         )
         self.drop_hours = f"DELETE FROM usage_hours WHERE {is_same(SUM_KEY)} AND requests = 0"  # noqa: S608
-        self.states = f"SELECT id, state, outcome FROM requests WHERE id {listed}"  # noqa: S608
+        self.states = (
+            f"SELECT id, state, outcome, account_id, hour, key_id, model FROM requests WHERE id {listed}"  # noqa: S608
+        )
         self.settled = f"SELECT {SETTLED} FROM requests WHERE id {listed}"  # noqa: S608
         self.times = times
         self.refusals = insert("refusals", refusals.COLUMNS)
@@ -125,14 +127,16 @@ STATEMENTS: Final = {
         "?",
         listed="IN (SELECT value FROM json_each(?))",
         times=_TIMES_OF + "FROM json_each(?) AS g CROSS JOIN usage_hours AS u "
-        "ON u.account_id = g.value ->> 0 AND u.hour = g.value ->> 1 AND u.key_id = g.value ->> 2 "
-        "AND u.model = g.value ->> 3 AND u.outcome = g.value ->> 4",
+        "ON u.account_id = json_extract(g.value, '$[0]') AND u.hour = json_extract(g.value, '$[1]') "
+        "AND u.key_id = json_extract(g.value, '$[2]') AND u.model = json_extract(g.value, '$[3]') "
+        "AND u.outcome = json_extract(g.value, '$[4]')",
         pack=json.dumps,
         pack_groups=lambda groups: (json.dumps(groups),),
     ),
     "postgresql": Statements(
         "%s",
-        listed="= ANY(%s) ORDER BY id FOR UPDATE",
+        # Locked in the order in which Python sorts, whatever the collation: notes are written in it too.
+        listed='= ANY(%s) ORDER BY id COLLATE "C" FOR UPDATE',
         times=_TIMES_OF + "FROM unnest(%s::int[], %s::int[], %s::int[], %s::text[], %s::text[]) "
         "AS g(account_id, hour, key_id, model, outcome) "
         "JOIN usage_hours AS u USING (account_id, hour, key_id, model, outcome)",

@@ -9,7 +9,7 @@ server's own clock counts, whatever the processes think.
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import BigInteger, ColumnElement
+from sqlalchemy import BigInteger, ColumnElement, delete, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import ledger, rollups
@@ -17,6 +17,8 @@ from models.database import server_ms
 from models.errors import Refused
 from models.ledger import RequestRow
 
+ALONE: Final = "memory"
+"""The limiter that serves alone."""
 DEAD_AFTER_MS: Final = 30_000
 LOST_AFTER_MS: Final = 60_000
 """How long an open row of a living process may be unknown to it."""
@@ -27,6 +29,8 @@ class Process(SQLModel, table=True):
     """`limiter` is what it counts the limits in."""
 
     __tablename__ = "processes"
+    # A number is never given again: rows may still stand under it.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: int = Field(default=None, primary_key=True)
     limiter: str
@@ -38,17 +42,24 @@ class OtherLimiter(Refused):
     def __init__(self, theirs: str, ours: str) -> None:
         super().__init__(
             f"A process that serves from this database counts the limits in {theirs}, this one would in {ours}. "
-            "Set STARSCOO_LIMITER to the same for all of them, or stop the others first."
+            "Set STARSCOO_LIMITER to the same for all of them, or stop the others first. One that was killed counts "
+            f"as serving for {DEAD_AFTER_MS // 1000} s."
         )
 
 
 def register(session: Session, limiter: str, *, now_ms: int) -> int:
-    """This process's number. Raises `OtherLimiter`."""
+    """This process's number. It holds the serving lock, so nobody else is alive where that lock is for one alone:
+    on SQLite, and where the limits are counted in memory. Raises `OtherLimiter`."""
     now_ms = server_ms(session, now_ms)
-    living = session.exec(select(Process).where(Process.seen_ms > now_ms - DEAD_AFTER_MS)).all()
-    for process in living:
-        if process.limiter != limiter:
-            raise OtherLimiter(process.limiter, limiter)
+    if session.get_bind().dialect.name == "postgresql":
+        # Two that register at once would not see each other.
+        session.connection().execute(text("LOCK TABLE processes IN SHARE ROW EXCLUSIVE MODE"))
+        is_other = (col(Process.seen_ms) > now_ms - DEAD_AFTER_MS) & col(Process.limiter).not_in(
+            (limiter, ALONE)
+        )
+        other = session.exec(select(Process).where(is_other)).first()
+        if other is not None and limiter != ALONE:
+            raise OtherLimiter(other.limiter, limiter)
     process = Process(limiter=limiter, started_ms=now_ms, seen_ms=now_ms)
     session.add(process)
     session.flush()
@@ -57,19 +68,19 @@ def register(session: Session, limiter: str, *, now_ms: int) -> int:
 
 def renew(session: Session, process_id: int, limiter: str, *, now_ms: int) -> None:
     """It lives; also if it was thought dead meanwhile."""
-    now_ms = server_ms(session, now_ms)
-    process = session.get(Process, process_id)
-    if process is None:
-        process = Process(id=process_id, limiter=limiter, started_ms=now_ms, seen_ms=now_ms)
-    process.seen_ms = now_ms
-    session.add(process)
+    values = {"id": process_id, "limiter": limiter, "now": server_ms(session, now_ms)}
+    session.connection().execute(
+        text(
+            "INSERT INTO processes (id, limiter, started_ms, seen_ms) VALUES (:id, :limiter, :now, :now) "
+            "ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms"
+        ),
+        values,
+    )
 
 
 def leave(session: Session, process_id: int) -> None:
     """It ends, and has left nothing open."""
-    process = session.get(Process, process_id)
-    if process is not None:
-        session.delete(process)
+    _forget(session, [process_id])
 
 
 def serving(session: Session) -> list[Process]:
@@ -80,20 +91,20 @@ def serving(session: Session) -> list[Process]:
 def sweep_dead(session: Session, process_id: int, *, now_ms: int) -> int:
     """Settle what dead processes left open, and forget them. Returns how many requests."""
     now_ms = server_ms(session, now_ms)
-    alive = select(Process.id).where(Process.seen_ms > now_ms - DEAD_AFTER_MS)
-    left = col(RequestRow.process).not_in(alive) & (col(RequestRow.process) != process_id)
-    swept = _interrupt(session, _open(session, left))
-    dead = select(Process).where(Process.seen_ms <= now_ms - DEAD_AFTER_MS, Process.id != process_id)
-    for process in session.exec(dead.with_for_update(skip_locked=True)).all():
-        session.delete(process)
+    unseen = select(Process.id).where(Process.seen_ms <= now_ms - DEAD_AFTER_MS, Process.id != process_id)
+    # Locked, so that one of them that comes back waits until it is forgotten, and two sweepers share the work.
+    dead = list(session.exec(unseen.order_by(col(Process.id)).with_for_update(skip_locked=True)).all())
+    owner = col(RequestRow.process)
+    is_left = owner.in_(dead) | owner.not_in(select(Process.id))
+    swept = _interrupt(session, _open(session, is_left & (owner != process_id)))
+    _forget(session, dead)
     return swept
 
 
 def sweep_others(session: Session, process_id: int) -> int:
     """The same for all but this process, which holds serving alone: nobody else can be alive."""
     swept = _interrupt(session, _open(session, col(RequestRow.process) != process_id))
-    for process in session.exec(select(Process).where(Process.id != process_id)).all():
-        session.delete(process)
+    session.connection().execute(delete(Process).where(col(Process.id) != process_id))
     return swept
 
 
@@ -102,6 +113,11 @@ def sweep_lost(session: Session, process_id: int, running: Collection[str], *, n
     is_old = col(RequestRow.admitted_ms) <= now_ms - LOST_AFTER_MS
     mine = _open(session, (col(RequestRow.process) == process_id) & is_old)
     return _interrupt(session, {one: account for one, account in mine.items() if one not in running})
+
+
+def _forget(session: Session, process_ids: Collection[int]) -> None:
+    if process_ids:
+        session.connection().execute(delete(Process).where(col(Process.id).in_(process_ids)))
 
 
 def _open(session: Session, which: ColumnElement[bool]) -> dict[str, int]:
@@ -114,7 +130,7 @@ def _interrupt(session: Session, open_rows: dict[str, int]) -> int:
     connection = session.connection()
     if open_rows:
         rollups.lock_accounts(connection, open_rows.values())
-    ids = list(open_rows)
+    ids = sorted(open_rows)
     return sum(
         ledger.interrupt(connection, ids[start : start + SWEPT_AT_ONCE])
         for start in range(0, len(ids), SWEPT_AT_ONCE)

@@ -6,7 +6,6 @@ writes them first takes a lock per account (`lock_accounts`), which ends with th
 one writer anyway.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,8 +31,8 @@ class Delta:
     completion_tokens: int = 0
     total_tokens: int = 0
     cost_nusd: int = 0
-    first_token_times: Counter[int] = field(default_factory=Counter)
-    total_times: Counter[int] = field(default_factory=Counter)
+    first_token_times: dict[int, int] = field(default_factory=dict)
+    total_times: dict[int, int] = field(default_factory=dict)
 
     def count(
         self,
@@ -51,10 +50,10 @@ class Delta:
         self.completion_tokens += sign * completion_tokens
         self.total_tokens += sign * (prompt_tokens + completion_tokens)
         self.cost_nusd += sign * cost_nusd
-        if first_token_ms is not None:
-            self.first_token_times[histogram.bucket_of(first_token_ms)] += sign
-        if total_ms is not None:
-            self.total_times[histogram.bucket_of(total_ms)] += sign
+        for times, ms in ((self.first_token_times, first_token_ms), (self.total_times, total_ms)):
+            if ms is not None:
+                bucket = histogram.bucket_of(ms)
+                times[bucket] = times.get(bucket, 0) + sign
 
 
 def lock_accounts(connection: Connection, account_ids: Iterable[int]) -> None:
@@ -78,7 +77,10 @@ def add(connection: Connection, deltas: Mapping[Group, Delta]) -> None:
         delta = deltas[group]
         first, total = before.get(group, (b"", b""))
         figures = (delta.requests, delta.prompt_tokens, delta.completion_tokens)
-        times = (_added(first, delta.first_token_times), _added(total, delta.total_times))
+        times = (
+            histogram.added(first, delta.first_token_times),
+            histogram.added(total, delta.total_times),
+        )
         hours.append((*group, *figures, delta.total_tokens, delta.cost_nusd, *times))
         sums = months.setdefault((group[0], windows.month_of(group[1] * windows.HOUR), group[2]), [0, 0, 0])
         for place, figure in enumerate((delta.requests, delta.total_tokens, delta.cost_nusd)):
@@ -88,11 +90,3 @@ def add(connection: Connection, deltas: Mapping[Group, Delta]) -> None:
     emptied = [group for group in groups if deltas[group].requests < 0]
     if emptied:
         connection.exec_driver_sql(statements.drop_hours, emptied)
-
-
-def _added(packed: bytes, more: Counter[int]) -> bytes:
-    if not more:
-        return packed
-    counted = histogram.counts(packed)
-    counted.update(more)
-    return histogram.pack(counted)

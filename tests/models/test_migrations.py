@@ -99,3 +99,15 @@ def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database
     assert tuple(hours[:3]) == (2, 16, 4)
     assert sum(histogram.counts(bytes(hours[3])).values()) == 1
     assert sum(histogram.counts(bytes(hours[4])).values()) == 2
+
+
+def test_an_hour_of_before_the_histograms_holds_empty_ones(database: Database) -> None:
+    columns = (
+        "account_id, hour, key_id, model, outcome, requests, prompt_tokens, completion_tokens, total_tokens"
+    )
+    with database.write_batch() as connection:
+        connection.execute(
+            text(f"INSERT INTO usage_hours ({columns}, cost_nusd) VALUES (1, 2, 3, 'm', 'ok', 1, 1, 1, 2, 1)")
+        )
+        times = connection.execute(text("SELECT first_token_times, total_times FROM usage_hours")).one()
+    assert tuple(times) == (b"", b"")

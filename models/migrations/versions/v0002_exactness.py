@@ -27,9 +27,11 @@ def upgrade() -> None:
         "requests_open", "requests", ["account_id"], sqlite_where=is_open, postgresql_where=is_open
     )
     op.create_index("requests_hour", "requests", ["hour"])
+    # On SQLite '' would be a text, which is no histogram.
+    nothing = sa.text("x''" if op.get_bind().dialect.name == "sqlite" else "''")
     for times in ("first_token_times", "total_times"):
         op.add_column(
-            "usage_hours", sa.Column(times, sa.LargeBinary(), nullable=False, server_default=sa.text("''"))
+            "usage_hours", sa.Column(times, sa.LargeBinary(), nullable=False, server_default=nothing)
         )
     op.add_column("plans", sa.Column("concurrent_requests", sa.BigInteger(), nullable=True))
     op.execute("UPDATE plans SET concurrent_requests = 100 WHERE name = 'starter'")
@@ -61,6 +63,7 @@ def _processes() -> None:
         sa.Column("started_ms", sa.BigInteger(), nullable=False),
         sa.Column("seen_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
 
 
@@ -80,7 +83,9 @@ def _fill_months() -> None:
     connection = op.get_bind()
     months: defaultdict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
     hours = connection.execute(
-        sa.text("SELECT account_id, hour, key_id, requests, total_tokens, cost_nusd FROM usage_hours")
+        sa.text(
+            "SELECT account_id, hour, key_id, requests, total_tokens, cost_nusd FROM usage_hours"
+        ).execution_options(yield_per=10_000)
     )
     for account_id, hour, key_id, *figures in hours:
         sums = months[account_id, windows.month_of(hour * windows.HOUR), key_id]
@@ -108,7 +113,7 @@ def _fill_times() -> None:
         sa.text(
             "SELECT account_id, hour, key_id, model, outcome, first_token_ms, total_ms FROM requests "
             "WHERE state = 'final'"
-        )
+        ).execution_options(yield_per=10_000)
     )
     for *group, first_token_ms, total_ms in rows:
         for counted, ms in zip(groups[tuple(group)], (first_token_ms, total_ms), strict=True):
