@@ -1,6 +1,6 @@
-"""Real PostgreSQL and Redis servers for tests: each on a free port, in an own directory, gone at the end.
+"""Real PostgreSQL, Redis and nginx servers for tests: each on a free port, in an own directory, gone at the end.
 
-Both refuse or dislike to run as root, so under root they run as an unprivileged system user; there they also
+They refuse or dislike to run as root, so under root they run as an unprivileged system user; there they also
 end when the tests die. Nothing is written to disk with care: these servers may lose everything.
 """
 
@@ -60,6 +60,22 @@ def start_redis(directory: Path) -> tuple[str, Stop]:
     return f"redis://127.0.0.1:{port}/0", stop
 
 
+def start_nginx(directory: Path, configuration: str) -> Stop:
+    """nginx with this configuration, whose ports are open when this returns. Raises FileNotFoundError as
+    `start_postgres` does, RuntimeError with nginx's own words about a wrong configuration."""
+    home = _private_home("www-data")
+    written = directory / "nginx.conf"
+    written.write_text(configuration)
+    command = [_program("nginx", "nginx"), "-p", f"{home}/", "-e", "stderr", "-c", str(home / "nginx.conf")]
+    shutil.copy(written, home)  # another user must read it
+    return _start(
+        [*_as_user("www-data"), *command, "-g", "error_log stderr notice;"],
+        home,
+        log=directory / "nginx.log",
+        ready=b"start worker processes",
+    )
+
+
 def create_database(server_url: str, name: str, *, template: str = "template1") -> str:
     """A new database on that server, a copy of `template` (to which nobody may be connected); its address."""
     with psycopg.connect(server_url, autocommit=True) as connection:
@@ -87,7 +103,7 @@ def _start(command: Sequence[str], home: Path, *, log: Path, ready: bytes) -> St
         process.wait()
         lines.close()
         shutil.rmtree(home, ignore_errors=True)
-        raise RuntimeError(f"{Path(command[-1]).name} did not start:\n{log.read_text(errors='replace')}")
+        raise RuntimeError(f"{log.stem} did not start:\n{log.read_text(errors='replace')}")
     drain = threading.Thread(target=_copy, args=(output, lines), daemon=True)
     drain.start()
 
@@ -146,8 +162,8 @@ def _user(name: str) -> pwd.struct_passwd:
 
 
 def _program(name: str, package: str) -> str:
-    """Debian keeps PostgreSQL's programs off the path, one directory per version."""
-    found = shutil.which(name)
+    """Debian keeps PostgreSQL's programs off the path, one directory per version, and nginx among those of root."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
         places = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
         versions = sorted(places, key=lambda place: int(place.parts[-3]))
