@@ -81,7 +81,6 @@ class Starscoo:
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
         router = Router(models, providers)
-        notices = Notices()
         self.pipeline = Pipeline(
             authenticator=Authenticator(self.database, self.live, clock),
             admission=Admission(self.live),
@@ -90,7 +89,7 @@ class Starscoo:
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
-            notices=notices,
+            notices=Notices(),
         )
         self.services = Services(
             database=self.database,
@@ -98,12 +97,13 @@ class Starscoo:
             catalog=models,
             clock=clock,
             arrivals=self._arrivals,
-            notices=notices,
+            notices=self.pipeline.parts.notices,
             is_available=router.is_available,
             public_url=settings.public_url,
             is_signup_open=settings.signup == "open",
             is_sandbox=is_sandbox,
             is_secure=(settings.public_url or "").startswith("https://"),
+            uses=self.pipeline.authenticator.uses,
         )
         self.duties = Duties(
             database=self.database,

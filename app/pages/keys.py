@@ -16,7 +16,7 @@ from app.components.key_reveal import KeyReveal
 from app.components.tables import Cell
 from app.pages.overview import issue
 from app.services import Services
-from models import keys, limits_overview
+from models import keys, limits_overview, rotation
 from models.database import Refused
 from models.keys import ApiKey, KeyLine
 from models.limits_overview import AccountLimits
@@ -269,7 +269,7 @@ class _Page:
         viewer = await login.still(self._services, self._viewer)
         try:
             issued = await self._services.database.run(
-                keys.reissue,
+                rotation.reissue,
                 viewer.account_id,
                 line.key.public_id,
                 actor=viewer.email,

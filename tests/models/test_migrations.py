@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from models import histogram, migrations
+from models import histogram, keys, migrations
 from models.database import Database
 
 MIGRATE = """
@@ -19,6 +19,10 @@ database = Database(sys.argv[1])
 database.migrate()
 database.close()
 """
+NEW_IN_KEYS = (
+    *("paused_at", "expires_at", "rotated_at", "used_at", "old_until", "old_used_at"),
+    *("allowed_models", "old_digest", "old_last4"),
+)
 
 
 def test_the_revisions_make_the_tables_that_the_code_means(database: Database) -> None:
@@ -77,6 +81,9 @@ def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database
                 "VALUES (1, 498611, 7, 'gpt-5', 'ok', 2, 10, 6, 16, 4, '', '')"
             )
         )
+        connection.execute(text("DROP INDEX api_keys_old_digest"))
+        for column in NEW_IN_KEYS:
+            connection.execute(text(f"ALTER TABLE api_keys DROP COLUMN {column}"))
         connection.execute(text("DROP TABLE usage_months"))
         connection.execute(text("DROP TABLE processes"))
         connection.execute(text("DROP TABLE limiter_state"))
@@ -99,6 +106,27 @@ def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database
     assert tuple(hours[:3]) == (2, 16, 4)
     assert sum(histogram.counts(bytes(hours[3])).values()) == 1
     assert sum(histogram.counts(bytes(hours[4])).values()) == 2
+
+
+def test_P_S3_a_key_of_before_the_fourth_revision_is_whole_and_the_release_before_can_still_add_one(
+    database: Database,
+) -> None:
+    with database.write_batch() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO accounts (id, email, plan, is_admin, created_at) VALUES (1, 'a', 'starter', false, 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO api_keys (id, public_id, account_id, name, digest, last4, created_at) "
+                "VALUES (1, 'AAAAAAAAAAAA', 1, 'old', 'd', 'a1b2', 1)"
+            )
+        )
+    key = database.read_now(keys.get, 1, "AAAAAAAAAAAA")
+    assert key.state(10) == "active"
+    assert key.models == frozenset()
+    assert key.old_digest is None
 
 
 def test_an_hour_of_before_the_histograms_holds_empty_ones(database: Database) -> None:
