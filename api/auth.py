@@ -111,7 +111,7 @@ def check_standing(principal: Principal) -> None:
         raise GatewayError(
             "invalid_api_key",
             f"This API key expired on {_moment(principal.expired_at)}. "
-            "Its owner can give it a later end in the dashboard, or create a new one.",
+            "Its owner can set a later day in the dashboard, or create a new key.",
         )
     if principal.is_paused:
         raise GatewayError("key_paused", _PAUSED)

@@ -19,7 +19,7 @@ LONGEST_MODEL: Final = 200
 
 class BadExpiry(Refused):
     def __init__(self) -> None:
-        super().__init__("This end lies in the past. Choose a later day, or pause or revoke the key.")
+        super().__init__("This day lies in the past. Choose a later one, or pause or revoke the key.")
 
 
 class BadModels(Refused):
