@@ -104,7 +104,7 @@ def _secret_line(issued: Issued, base_url: str) -> None:
             set_attributes(label, for_=field.html_id)
             field.mark("Key")
             copy_button("Copy key", copies_from=f"#{field.html_id}")
-            download = tag("button", "", "s-button s-plain", type="button", data_file=".env")
+            download = tag("button", "", "s-button s-plain", type="button", data_file="starscoo.env")
             set_attributes(
                 download, data_download=f"STARSCOO_KEY={issued.secret}\nOPENAI_BASE_URL={base_url}\n"
             )
