@@ -122,7 +122,7 @@ class _Page:
                 components.button("Create key", icon="plus", on_click=self._ask_name)
             return
         self._search = self._draw_search()
-        with tag("section", "", "s-card s-flush", aria_label="Keys"):
+        with tag("section", "", "s-card s-flush k-keys", aria_label="Keys"):
             self._table = components.table(_COLUMNS, [], caption="Your keys", on_act=self._act)
             self._none = tag("p", "", "s-quiet k-none")
             self._below = tag("div", "", "k-more")
@@ -177,7 +177,9 @@ class _Page:
             f"{place}-state": key_words.state(one.line, self._view.now),
             f"{place}-hour": _hour(one),
             f"{place}-month": self._month(one),
-            f"{place}-used": key_words.last_used(one.line, self._view.now),
+            f"{place}-used": Markup('<span class="k-used">{}</span>').format(
+                key_words.last_used(one.line, self._view.now)
+            ),
         }
 
     def _month(self, one: ShownKey) -> Cell:
@@ -185,7 +187,7 @@ class _Page:
         if standings is None:
             return words.counted(one.line.tokens_month)
         tokens = standings[1]
-        whose = "This key" if tokens.layer == "key" else "Whole account"
+        whose = "This key" if tokens.layer == "key" else "Account"
         drawn = meter.render(tokens, label=whose, now=self._view.now, is_slim=True)
         if tokens.layer == "key":
             return Markup('<span class="k-month">{}</span>').format(drawn)
@@ -197,13 +199,14 @@ class _Page:
         key = one.key
         if key.revoked_at is not None:
             return Markup("")
-        again = Markup("")
+        again = Markup("")  # beside the menu, and in it where there is no room beside
         if key_words.is_lost(self._services, one.line, self._view.now):
             again = components.act(
                 "reissue", key.public_id, "Lost it? Issue again", label=f"Lost it? Issue {key.name} again"
             )
         rest = "Pause" if key.paused_at is None else "Resume"
         acts = [
+            again,
             components.act("rotate", key.public_id, "Rotate", label=f"Rotate {key.name}"),
             components.act("rest", key.public_id, rest, label=f"{rest} {key.name}"),
             components.act("limits", key.public_id, "Limits", label=f"Change the limits of {key.name}"),
