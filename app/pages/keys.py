@@ -8,8 +8,7 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from app import components, frame, key_words, words
-from app.arrivals import Arrival
+from app import components, frame, key_words, live_view, words
 from app.components import Column, Field, ladder, menu, meter, tables, tag
 from app.components.tables import Cell
 from app.pages.key_acts import KeyActs
@@ -91,7 +90,8 @@ class _Page:
             components.button("Create key", icon="plus", on_click=self._ask_name)
         self._content = tag("div", "", "s-stack")
         self._acts = KeyActs(self._services, self._viewer, on_done=self.load)
-        self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
+        follow = live_view.Throttled(self._refresh)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, follow)
 
     async def load(self) -> None:
         """Reads anew. The list is replaced where it stands, so that a click meanwhile still finds its button."""
@@ -217,9 +217,11 @@ class _Page:
         opener = menu.render(f"menu-{key.public_id}", acts, label=f"Actions for {key.name}")
         return Markup('<span class="s-row-actions">{}{}</span>').format(again, opener)
 
-    async def _arrived(self, _: list[Arrival]) -> None:
+    async def _refresh(self) -> None:
         """Figures alone, while the same keys are shown: an open menu stays."""
         if self._acts.is_open:
+            return
+        if self._content.is_deleted:
             return
         before = self._shape()
         await self._read()
@@ -228,7 +230,10 @@ class _Page:
         if before != self._shape():
             self._draw_list()
             return
-        tables.put({place: cell for one in self._view.page.shown for place, cell in self._cells(one).items()})
+        with self._content:
+            tables.put(
+                {place: cell for one in self._view.page.shown for place, cell in self._cells(one).items()}
+            )
 
     def _shape(self) -> list[tuple[str, str, bool, bool]]:
         """What the rows and their buttons depend on."""
