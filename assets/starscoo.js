@@ -178,6 +178,11 @@
     }
   });
 
+  // Browsers that do not know `closedby` ask in this way.
+  document.addEventListener("cancel", (event) => {
+    if (event.target.matches?.("dialog[data-persistent]")) event.preventDefault();
+  }, true);
+
   // A form that was sent is not sent again by a second click.
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
@@ -241,7 +246,7 @@
     menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
     menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
   }, true);
-  const openMenu = () => document.querySelector(".s-pop:popover-open");
+  const openMenu = () => (HTMLElement.prototype.hidePopover ? document.querySelector(".s-pop:popover-open") : null);
   document.addEventListener("scroll", () => {
     const menu = openMenu();
     if (menu && Math.abs(opener(menu).getBoundingClientRect().top - menu.openedAt) > 8) menu.hidePopover();
