@@ -15,6 +15,7 @@ from models import (
     epochs,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
@@ -32,6 +33,7 @@ MODULES_WITH_TABLES = (
     epochs,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
@@ -100,5 +102,6 @@ def _empty(url: str) -> None:
             text("INSERT INTO plans VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)")
         )
         connection.execute(text("INSERT INTO limiter_state VALUES (1, 1, 0)"))
+        connection.execute(text("INSERT INTO ledger_state VALUES (1, 0)"))
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrations.HEAD})
     database.close()
