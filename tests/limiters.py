@@ -28,8 +28,8 @@ PATIENT_S = 5.0
 
 class Gate:
     """Its requests, with an id each, in a loop of its own; for the backend `memory`, a Redis server's address, or
-    `database`. But for memory the tables stand behind it: what is asked and settled here leaves its rows there, as
-    requests do, in the order they do."""
+    `database`. With a database, which memory alone can do without, what is asked and settled here leaves its rows
+    there, as requests do, in the order they do."""
 
     def __init__(self, backend: str, database: Database | None = None, *, now: float = HOUR + 10) -> None:
         self.clock = Clock(now)
@@ -37,11 +37,12 @@ class Gate:
         self._database = database
         self._runner = asyncio.Runner()
         self.live: Live
-        if database is None:
+        if backend == "memory":
             self.live = MemoryLive(self.clock)
-        elif backend == "database":
+        elif backend == "database" and database is not None:
             self.live = DatabaseLive(database, self.clock, process=lambda: 1)
         else:
+            assert database is not None
             self.live = RedisLive(backend, known=tables_of(database), clock=self.clock, answer_s=PATIENT_S)
             self.live.generation = next(GENERATIONS)
 
