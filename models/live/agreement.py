@@ -43,7 +43,7 @@ async def compare(live: Live, database: Database, account_ids: Collection[int]) 
     found = Agreement()
     ordered = sorted(account_ids)
     for start in range(0, len(ordered), AT_ONCE):
-        seen = {account_id: _NOTHING for account_id in ordered[start : start + AT_ONCE]}
+        seen = dict.fromkeys(ordered[start:start + AT_ONCE], _NOTHING)
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(PAUSE_S)
