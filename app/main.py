@@ -10,7 +10,7 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,6 +33,7 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.ledger_care import LedgerCare
 from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
@@ -80,6 +81,7 @@ class Starscoo:
         self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
+        self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
         notices = Notices()
         self.pipeline = Pipeline(
@@ -92,19 +94,7 @@ class Starscoo:
             max_body=int(settings.max_body),
             notices=notices,
         )
-        self.services = Services(
-            database=self.database,
-            live=self.live,
-            catalog=models,
-            clock=clock,
-            arrivals=self._arrivals,
-            notices=notices,
-            is_available=router.is_available,
-            public_url=settings.public_url,
-            is_signup_open=settings.signup == "open",
-            is_sandbox=is_sandbox,
-            is_secure=(settings.public_url or "").startswith("https://"),
-        )
+        self.services = self._services(models, router, notices, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
             live=self.live,
@@ -113,10 +103,29 @@ class Starscoo:
             arrivals=self._arrivals,
             clock=clock,
             limiter=settings.counts_in,
+            care=self._care,
         )
         self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
+
+    def _services(
+        self, models: catalog.Catalog, router: Router, notices: Notices, *, is_sandbox: bool
+    ) -> Services:
+        public_url = self.settings.public_url
+        return Services(
+            database=self.database,
+            live=self.live,
+            catalog=models,
+            clock=self.clock,
+            arrivals=self._arrivals,
+            notices=notices,
+            is_available=router.is_available,
+            public_url=public_url,
+            is_signup_open=self.settings.signup == "open",
+            is_sandbox=is_sandbox,
+            is_secure=(public_url or "").startswith("https://"),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -179,6 +188,7 @@ class Starscoo:
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._care.stop()
         self._arrivals.stop()
         await self.ledger.stop()
         if not isinstance(self.live, MemoryLive):
@@ -244,12 +254,8 @@ def create_live(
     if settings.counts_in == "database" or settings.redis_url is None:
         return tables
 
-    async def known(
-        account_id: int, key_id: int | None, ids: Sequence[str], now: int
-    ) -> tuple[counts.Counts, dict[str, int | None]]:
-        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
-
-    return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
+    redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
+    return FallbackLive(redis, tables, database, clock)
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:

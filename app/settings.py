@@ -207,6 +207,13 @@ class Settings(BaseSettings):
         description="Largest request body in bytes; `32MiB` may be written. It holds a long conversation "
         "with several images, and bounds what one request can cost in memory.",
     )
+    keep_requests_days: Annotated[int, Allowed("whole days, 1 to 3650")] = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days for which the rows of single requests and refusals are kept. The sums by hour and month, "
+        "which the usage pages and the caps are made of, are kept for ever.",
+    )
     signup: Annotated[Literal["open", "closed"], Allowed("open or closed")] = Field(
         default="open",
         description="Whether people may make accounts by themselves. They start on the plan `starter`, "

@@ -21,6 +21,7 @@ from sqlmodel import Session
 from models import ledger_state, recount, windows
 from models.database import Database, server_ms
 from models.ledger_state import LedgerCheck
+from models.live.agreement import Agreement
 from models.processes import DEAD_AFTER_MS
 from models.recount import Hours
 from models.rollups import Group
@@ -46,14 +47,14 @@ _MONTH_NAMES: Final = ("requests", "tokens", "nano-dollars")
 @dataclass(slots=True)
 class Report:
     """What was compared, and the differences: all are counted, the first `SHOWN` are told in `lines`. `waiting`
-    are open rows that nobody serves; `is_busy` counts accounts whose counters never stood still."""
+    are open rows that nobody serves; `busy` counts accounts whose counters never stood still."""
 
     rows: int = 0
     sums: int = 0
     reservations: int = 0
     waiting: int = 0
     counters: int = 0
-    is_busy: int = 0
+    busy: int = 0
     differences: int = 0
     lines: list[str] = field(default_factory=list)
 
@@ -61,6 +62,13 @@ class Report:
         self.differences += 1
         if len(self.lines) < SHOWN:
             self.lines.append(line)
+
+    def agree(self, counters: Agreement) -> None:
+        """What a comparison of the counters found is part of it."""
+        self.counters += counters.counters
+        self.busy += counters.busy
+        for line in counters.lines:
+            self.differ(line)
 
     def entry(self, *, by: str, at: int, took_ms: int) -> LedgerCheck:
         """As it is kept."""
@@ -81,26 +89,26 @@ def check(
     database: Database,
     *,
     now_ms: int,
-    on_day: Callable[[int, int], None] | None = None,
+    on_piece: Callable[[int, int], None] | None = None,
     rest: float = 0,
 ) -> Report:
-    """All of it. `on_day` is told how many of the days are done; `rest` is how long to rest after each piece of
-    work, as a multiple of its length: a server that checks itself must go on serving meanwhile."""
+    """All of it. `on_piece` is told how many pieces of the work are done, and of how many. A server that checks itself
+    must go on serving: it asks for a `rest`, a multiple of the time that the work took, and works by the hour."""
     report = Report()
-    days = database.read_now(_spans)
-    for done, hours in enumerate(days):
+    pieces = database.read_now(_spans, at_once=1 if rest else recount.HOURS_AT_ONCE)
+    for done, hours in enumerate(pieces):
         began = time.perf_counter()
         database.read_now(_check_hours, hours, report)
-        if on_day is not None:
-            on_day(done + 1, len(days))
+        if on_piece is not None:
+            on_piece(done + 1, len(pieces))
         time.sleep(rest * (time.perf_counter() - began))
     database.read_now(_check_months, report)
     database.read_now(_check_reservations, report, now_ms=now_ms)
     return report
 
 
-def _spans(session: Session) -> list[Hours]:
-    return recount.spans(session.connection(), since=ledger_state.rows_from_hour(session))
+def _spans(session: Session, *, at_once: int) -> list[Hours]:
+    return recount.spans(session.connection(), since=ledger_state.rows_from_hour(session), at_once=at_once)
 
 
 def _check_hours(session: Session, hours: Hours, report: Report) -> None:

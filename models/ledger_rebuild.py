@@ -27,15 +27,17 @@ class Rebuilt:
     months: int = 0
 
 
-def rebuild(database: Database, *, now_ms: int, on_day: Callable[[int, int], None] | None = None) -> Rebuilt:
+def rebuild(
+    database: Database, *, now_ms: int, on_piece: Callable[[int, int], None] | None = None
+) -> Rebuilt:
     """Counters in Redis are filled anew afterwards, if anything was wrong; a server that counts in memory reads the
     tables when it starts."""
     done = Rebuilt()
-    days = database.read_now(_spans)
-    for number, hours in enumerate(days, start=1):
+    pieces = database.read_now(_spans)
+    for number, hours in enumerate(pieces, start=1):
         database.run_now(_rebuild_hours, hours, done)
-        if on_day is not None:
-            on_day(number, len(days))
+        if on_piece is not None:
+            on_piece(number, len(pieces))
     database.run_now(_rebuild_months, done)
     if done.hours or done.months:
         database.run_now(limiter_state.begin_generation, now_ms=now_ms)

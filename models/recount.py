@@ -32,16 +32,17 @@ class Hours:
     end: int
 
 
-def spans(connection: Connection, *, since: int) -> list[Hours]:
-    """The days, as stretches of hours, in which there are rows or sums, from the hour `since` on."""
+def spans(connection: Connection, *, since: int, at_once: int = HOURS_AT_ONCE) -> list[Hours]:
+    """Stretches of so many hours, days where nothing else is said, from the first with rows or sums, but not before
+    `since`, to the last."""
     found: set[int] = set()
     for table in ("requests", "usage_hours"):
         edges = connection.exec_driver_sql(f"SELECT min(hour), max(hour) FROM {table}").one()  # noqa: S608
         if edges[0] is not None:
-            first = max(since, edges[0]) // HOURS_AT_ONCE
-            found |= set(range(first, edges[1] // HOURS_AT_ONCE + 1))
-    days = ((day * HOURS_AT_ONCE, (day + 1) * HOURS_AT_ONCE) for day in sorted(found))
-    return [Hours(max(since, first), end) for first, end in days if end > since]
+            first = max(since, edges[0]) // at_once
+            found |= set(range(first, edges[1] // at_once + 1))
+    stretches = ((number * at_once, (number + 1) * at_once) for number in sorted(found))
+    return [Hours(max(since, first), end) for first, end in stretches if end > since]
 
 
 def hours_of_rows(connection: Connection, hours: Hours) -> tuple[dict[Group, Hour], int]:

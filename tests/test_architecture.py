@@ -47,12 +47,12 @@ PLACES = {
     "psycopg": ["models"],
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
-    "typer": ["app/cli.py"],
+    "typer": ["app/cli.py", "app/ledger_commands.py", "app/terminal.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
 }
 
-SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/__main__.py", "app/demo.py"}
+SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/terminal.py", "app/__main__.py", "app/demo.py"}
 PUT_TOGETHER = {"app/main.py", "app/cli.py", "app/demo.py", "app/duties.py"}
 IMPURE = {
     "asyncio",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from models import counts
-from models.counts import AccountUsed
+from models.counts import AccountUsed, Used
 from models.database import Database
 from models.live import Limits, Live, Standing
 
@@ -43,7 +43,7 @@ async def compare(live: Live, database: Database, account_ids: Collection[int]) 
     found = Agreement()
     ordered = sorted(account_ids)
     for start in range(0, len(ordered), AT_ONCE):
-        seen = dict.fromkeys(ordered[start:start + AT_ONCE], _NOTHING)
+        seen = dict.fromkeys(ordered[start : start + AT_ONCE], _NOTHING)
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(PAUSE_S)
@@ -89,8 +89,8 @@ def _told(requests: Standing, tokens: Standing) -> tuple[int, int, int]:
 
 
 def _figures(used: AccountUsed) -> Figures:
-    owners = {None: used.total, **used.keys}
-    return {key_id: (one.requests, one.tokens, one.reserved) for key_id, one in owners.items()}
+    owners: list[tuple[int | None, Used]] = [(None, used.total), *used.keys.items()]
+    return {key_id: (one.requests, one.tokens, one.reserved) for key_id, one in owners}
 
 
 def _lines(account_id: int, wanted: Figures, told: Figures) -> list[str]:

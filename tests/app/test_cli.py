@@ -1,48 +1,19 @@
-import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import running
+from shell import Shell
 
-from app import cli
+from app import terminal
 from models import accounts, keys, ledger, limits, passwords
 from models.database import Database
 
 NOW = 1_795_000_000
-
-
-class Shell:
-    """Runs the command in this process, as an operator would in an empty directory."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(words)
-        out, err = self._capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    def answer(self, *words: str) -> Any:
-        """The one JSON object on standard output."""
-        status, out, err = self.run(*words, "--json")
-        assert (status, err) == (0, "")
-        assert out.count("\n") == 1
-        return json.loads(out)
-
-    def refusal(self, *words: str, status: int = 1) -> str:
-        """The one line on standard error."""
-        ended, out, err = self.run(*words)
-        assert (ended, out) == (status, "")
-        assert err.startswith("starscoo: ")
-        assert err.count("\n") == 1
-        return err
 
 
 @pytest.fixture
@@ -177,7 +148,7 @@ def test_a_reset_link_sets_a_password_once(shell: Shell, database: Callable[[], 
     address, token = link.rsplit("/", 1)
     assert address == "http://127.0.0.1:8080/reset"
     hashed = passwords.hash_password("correct horse battery")
-    now = cli._now()
+    now = terminal.now()
     account_id = database().run_now(logins.use_reset, token, hashed, now=now)
     account = database().read_now(accounts.get, account_id)
     assert account is not None

@@ -251,7 +251,7 @@ def test_the_last_checks_are_kept(database: Database) -> None:
 def test_days_without_rows_are_passed_over(database: Database) -> None:
     written(database, 1, days=1)
     seen: list[tuple[int, int]] = []
-    ledger_check.check(database, now_ms=NOON * 1000, on_day=lambda done, all_: seen.append((done, all_)))
+    ledger_check.check(database, now_ms=NOON * 1000, on_piece=lambda done, all_: seen.append((done, all_)))
     assert seen == [(1, 1)]
     with database.write_batch() as connection:
         assert recount.spans(connection, since=windows.hour_of(NOON) + 48) == []
