@@ -33,6 +33,7 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.health import Health
 from app.ledger_care import LedgerCare
 from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
@@ -120,6 +121,15 @@ class Starscoo:
             clock=self.clock,
             arrivals=self._arrivals,
             notices=notices,
+            health=Health(
+                self.database,
+                self._care,
+                limiter=self.settings.counts_in,
+                process=lambda: self.ledger.process,
+                backlog=lambda: self.ledger.backlog,
+                running=lambda: len(self.pipeline.parts.running),
+                clock=self.clock,
+            ),
             is_available=router.is_available,
             public_url=public_url,
             is_signup_open=self.settings.signup == "open",

@@ -28,8 +28,10 @@ from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
 from app.arrivals import Arrivals
+from app.health import Health
+from app.ledger_care import LedgerCare
 from app.services import Services
-from models import accounts, catalog, keys, ledger, logins
+from models import accounts, catalog, keys, ledger, logins, processes
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey
@@ -187,6 +189,7 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             clock=clock,
             arrivals=Arrivals(),
             notices=Notices(),
+            health=_health(database, live, clock),
             is_available=lambda model: model != "codex-1",
             public_url=None,
             is_signup_open=True,
@@ -196,6 +199,21 @@ async def _house(directory: Path) -> AsyncIterator[House]:
         _register(services)
         yield House(services, database, live, clock, open_clients)
     database.close()
+
+
+def _health(database: Database, live: MemoryLive, clock: Clock) -> Health:
+    """Of a process that does nothing."""
+    process = database.run_now(processes.register, "memory", now_ms=int(clock() * 1000))
+    care = LedgerCare(database, live, clock, keep_days=90, rest=0)
+    return Health(
+        database,
+        care,
+        limiter="memory",
+        process=lambda: process,
+        backlog=lambda: 0,
+        running=lambda: 0,
+        clock=clock,
+    )
 
 
 def _register(services: Services) -> None:

@@ -58,7 +58,7 @@ async def staff(services: Services, viewer: Viewer) -> Viewer:
 async def show(services: Services, viewer: Viewer) -> None:
     """The search. Draws into the current slot."""
     if not viewer.is_admin:
-        _draw_nothing()
+        draw_nothing()
         return
     page = _Search(services, parse_qs(urlsplit(_address_line()).query))
     page.frame()
@@ -69,12 +69,12 @@ async def show_customer(services: Services, viewer: Viewer) -> None:
     """The customer whose id ends the address. Draws into the current slot."""
     account_id = urlsplit(_address_line()).path.rstrip("/").rpartition("/")[2]
     if not viewer.is_admin or not (account_id.isascii() and account_id.isdigit() and len(account_id) < 10):
-        _draw_nothing()
+        draw_nothing()
         return
     try:
         await _Customer(services, viewer, int(account_id)).load()
     except NoSuchAccount:
-        _draw_nothing()
+        draw_nothing()
 
 
 ROUTES: Final = {"/admin": show, "/admin/c/{id}": show_customer}
@@ -93,7 +93,7 @@ class _Search:
         )
         with tag("div", "", "s-stack"):
             for notice in self._services.notices.current():
-                components.banner("bad", _notice(notice, self._services.now()))
+                components.banner("bad", notice_line(notice, self._services.now()))
             components.search_field(
                 "Search customers",
                 placeholder="Address, account id, or a key's last four",
@@ -264,7 +264,7 @@ class _Customer:
             components.toast(f"{limits_page.changed(asked.name, change).capitalize()}, from the next request")
 
 
-def _notice(notice: Notice, now: int) -> Markup:
+def notice_line(notice: Notice, now: int) -> Markup:
     return Markup('<b>{}</b> <span dir="auto">{}</span> {}, the last {}.').format(
         notice.subject,
         notice.text,
@@ -372,7 +372,7 @@ def _long(text: str) -> Markup:
     return Markup('<span class="a-long" dir="auto">{}</span>').format(text) if text else Markup("")
 
 
-def _draw_nothing() -> None:
+def draw_nothing() -> None:
     frame.title("There is no such page")
     with components.empty_card("search", "Nothing here", "There is no customer of this number."):
         components.button("Go to the overview", href="/app")

@@ -14,7 +14,7 @@ from app import components, failures, frame, login
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import admin, keys, limits, overview, usage
+from app.pages import admin, health, keys, limits, overview, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -72,7 +72,7 @@ def _builders(
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     routes = dict(_ROUTES)
     if viewer.is_admin:
-        routes |= admin.ROUTES
+        routes |= admin.ROUTES | health.ROUTES
     return {path: _guarded(show, services, viewer, first) for path, show in routes.items()}
 
 

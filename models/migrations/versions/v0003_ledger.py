@@ -37,6 +37,8 @@ def upgrade() -> None:
         sa.Column("lines", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    # What all accounts did in an hour: checks, and the state of models.
+    op.create_index("usage_hours_hour", "usage_hours", ["hour"])
     if op.get_bind().dialect.name == "sqlite":
         # An earlier form of the second revision left texts where histograms belong.
         for times in ("first_token_times", "total_times"):
