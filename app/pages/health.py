@@ -23,7 +23,7 @@ from models.model_health import ModelHealth
 
 PROGRESS_S: Final = 0.5
 _LIMITERS: Final = {
-    "memory": "in the memory of this process",
+    "memory": "in memory",
     "redis": "in Redis",
     "database": "in the database",
 }
@@ -206,9 +206,9 @@ def _draw_models(services: Services, look: Look) -> None:
         Column("Requests", is_number=True),
         Column("Failed", is_number=True),
         Column("First token p50", is_number=True),
-        Column("p99", is_number=True),
+        Column("First token p99", is_number=True),
         Column("Total p50", is_number=True),
-        Column("p99", is_number=True),
+        Column("Total p99", is_number=True),
     )
     components.table(columns, rows, caption="Models and how they answered all customers in the last 24 hours")
 
@@ -253,7 +253,7 @@ def _server_cells(server: Server, now: int) -> tuple[Markup | str, ...]:
     return (
         name,
         components.pill("bad", "Gone") if is_dead else components.pill("good", "Serves"),
-        _LIMITERS[process.limiter].removesuffix(" of this process"),
+        _LIMITERS[process.limiter],
         words.ago(process.started_ms // 1000, now),
         f"{max(0, server.unseen_ms) // 1000} s ago",
     )

@@ -90,6 +90,6 @@ def test_it_shows_how_models_answered_and_who_serves(tmp_path: Path) -> None:
         assert "gpt-5-mini" in said
         assert "No credential" in said  # codex-1
         assert "Number 1, this one" in said
-        assert "Counted in the memory of this process, 1 process on SQLite" in said
+        assert "Counted in memory, 1 process on SQLite" in said
 
     simulated.run(tmp_path, story)
