@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
@@ -309,7 +310,11 @@ def serve(
     starscoo = Starscoo(settings, is_sandbox=is_sandbox)
     starscoo.prepare()
     config = public_config(
-        starscoo, host=settings.host, port=settings.port, trusted_proxies=settings.trusted_proxies
+        starscoo,
+        host=settings.host,
+        port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
+        refuse=raw_refusal,
     )
     server = PublicServer(
         config,
