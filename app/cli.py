@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from app import ledger_commands, terminal
+from app import backup_commands, ledger_commands, terminal
 from app.terminal import ACTOR, Json
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ commands.add_typer(admin, name="admin")
 commands.add_typer(users, name="users")
 commands.add_typer(catalog, name="catalog")
 commands.add_typer(ledger_commands.ledger, name="ledger")
+commands.command()(backup_commands.backup)
+commands.command()(backup_commands.restore)
 
 Email = Annotated[str, typer.Option("--email", help="The account's email address.")]
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]

@@ -47,7 +47,7 @@ PLACES = {
     "psycopg": ["models"],
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
-    "typer": ["app/cli.py", "app/ledger_commands.py", "app/terminal.py"],
+    "typer": ["app/cli.py", "app/backup_commands.py", "app/ledger_commands.py", "app/terminal.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
 }
