@@ -20,7 +20,7 @@ IDLE_S = 2
 @dataclass(slots=True)
 class Seen:
     """What a customer saw of one request. `is_complete`: a whole answer, ended in order. `code` is that of an error,
-    as a status or as an event in the stream. `is_broken`: the connection ended in the middle, or never came about."""
+    as a status or as an event in the stream. `is_broken`: the connection ended in the middle, or never came about. `is_nonsense`: an event was no JSON."""
 
     order: Order
     server: str = ""
@@ -32,6 +32,7 @@ class Seen:
     has_output: bool = False
     has_left: bool = False
     is_broken: bool = False
+    is_nonsense: bool = False
     code: str | None = None
     began: float = 0.0
     ended: float = 0.0
@@ -114,7 +115,10 @@ class Customers:
             if line.strip() == b"data: [DONE]":
                 seen.is_complete = seen.code is None
                 continue
-            _note_event(seen, json.loads(line[6:]))
+            try:
+                _note_event(seen, json.loads(line[6:]))
+            except json.JSONDecodeError:
+                seen.is_nonsense = True
             if order.leaves == "within":
                 seen.has_left = True
                 answer.close()

@@ -19,7 +19,8 @@ BYTES_PER_TOKEN: Final = 3
 """By which the gateway estimates a prompt."""
 
 Fault = Literal["none", "status", "limited", "cut", "event", "silent", "garbage", "zero"]
-"""Of the upstream: it answers 500 or 429, breaks off, sends an error event, reports no usage, nonsense, or nothing used."""
+"""Of the upstream: it answers 500 or 429, breaks off, sends an error event, reports no usage, sends nonsense, or
+reports that nothing was used."""
 UPSTREAM_FAULTS: Final[tuple[Fault, ...]] = ("status", "limited", "cut", "event", "silent", "garbage")
 Leaving = Literal["never", "before", "within"]
 """When the customer hangs up: before anything came, or after the first piece."""
