@@ -20,7 +20,8 @@ IDLE_S = 2
 @dataclass(slots=True)
 class Seen:
     """What a customer saw of one request. `is_complete`: a whole answer, ended in order. `code` is that of an error,
-    as a status or as an event in the stream. `is_broken`: the connection ended in the middle, or never came about. `is_nonsense`: an event was no JSON."""
+    as a status or as an event in the stream. `is_broken`: the connection ended in the middle, or never came about;
+    `is_nonsense`: an event in it was no JSON."""
 
     order: Order
     server: str = ""

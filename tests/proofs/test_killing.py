@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 from running import Running
 from sqlalchemy import text
