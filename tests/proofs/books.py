@@ -12,6 +12,7 @@ from models import windows
 from models.database import Database
 from models.ledger import RequestRow, UsageHour, UsageMonth
 from proofs.load import Seen
+from proofs.orders import BYTES_PER_TOKEN
 from proofs.upstream import TEXT, Call
 
 
@@ -100,13 +101,14 @@ class Joined:
     shown_tokens: int = 0
     differences: list[str] = field(default_factory=list)
     rows_of: dict[Name, RequestRow] = field(default_factory=dict)
+    sent_bytes: dict[Name, int] = field(default_factory=dict)
 
     def found(self, one: Seen, row: RequestRow) -> None:
         if one.order.name in self.rows_of:
             self.differences.append(f"{one.order.name} stands twice")
         self.rows_of[one.order.name] = row
         self.interrupted += row.outcome == "interrupted"
-        self.differences += faults_of(one, row)
+        self.differences += faults_of(one, row, self.sent_bytes.get(one.order.name, 0))
 
     def counts(self) -> dict[str, int]:
         return {
@@ -126,7 +128,8 @@ def join(
     """`keys` are the ids of the customers' keys. Every answer in full stands once with its tokens, every row belongs
     to one request, and every call has its row, but for the last one of a customer whose process died with the open
     row unwritten."""
-    joined = Joined()
+    reached = {call.name: call.sent_bytes for call in calls}
+    joined = Joined(sent_bytes=reached)
     by_id = {row.id: row for row in rows}
     for one in seen:
         _join_seen(one, by_id.get(one.request_id or ""), keys, joined)
@@ -136,7 +139,7 @@ def join(
     for customer, number in joined.rows_of:
         last_with_row[customer] = max(last_with_row[customer], number)
     broken = {one.order.name for one in seen if one.is_broken or one.has_left}
-    for name in sorted({call.name for call in calls} - set(joined.rows_of)):
+    for name in sorted(reached.keys() - joined.rows_of.keys()):
         joined.unrecorded += 1
         if name not in broken or last_with_row[name[0]] > name[1]:
             joined.differences.append(f"{name} reached the upstream and has no row")
@@ -189,7 +192,7 @@ def prompt_of(row: RequestRow) -> int:
     return row.input_tokens + row.cache_read_tokens + row.cache_write_tokens
 
 
-def faults_of(one: Seen, row: RequestRow) -> list[str]:
+def faults_of(one: Seen, row: RequestRow, sent_bytes: int) -> list[str]:
     """A row that does not say what its request has used."""
     order, name = one.order, one.order.name
     written = (prompt_of(row), row.output_tokens, row.total_tokens)
@@ -198,12 +201,17 @@ def faults_of(one: Seen, row: RequestRow) -> list[str]:
     if one.is_complete and one.tokens not in (None, written):
         return [f"{name} was shown {one.tokens}, the ledger says {written}"]
     if row.outcome == "ok" and order.fault != "silent":
-        used = (order.usage.prompt_tokens, order.output if order.fault != "zero" else 0)
-        return [] if written[:2] == used else [f"{name} used {used}, the ledger says {written}"]
+        used = (order.usage.prompt_tokens, order.usage.output_tokens)
+        if order.bound is not None:  # a cap may have made it smaller; what was shown is compared above
+            used = (used[0], min(used[1], written[1]))
+        is_exact = written[:2] == used and not row.is_estimated
+        return [] if is_exact else [f"{name} used {used}, the ledger says {written}"]
     if row.outcome == "error" and row.total_tokens:
         return [f"{name} failed and is metered at {row.total_tokens}"]
     if row.outcome in ("cut", "client_abort", "interrupted"):
         most = max(order.output, len(TEXT))
+        if order.fault == "garbage":  # nobody can tell what it is, but for its size
+            most = max(most, sent_bytes // BYTES_PER_TOKEN)
         if not row.is_estimated or prompt_of(row) != order.prompt_estimate or row.output_tokens > most:
-            return [f"{name} was {row.outcome} and is metered at {written}"]
+            return [f"{order} was {row.outcome} and is metered at {written}, estimated: {row.is_estimated}"]
     return []

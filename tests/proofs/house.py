@@ -44,6 +44,15 @@ class House:
     customers: dict[int, Customer] = field(default_factory=dict)
 
     @property
+    def shown(self) -> str:
+        """For tables: what it runs on."""
+        return {
+            "memory": "SQLite, memory",
+            "redis": "PostgreSQL, Redis, two processes",
+            "database": "PostgreSQL, database, two processes",
+        }[self.limiter]
+
+    @property
     def urls(self) -> list[str]:
         return [server.url for server in self.servers]
 

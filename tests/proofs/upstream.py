@@ -1,12 +1,13 @@
 """The provider behind a proof: answers on all three wires as each request tells it to, and keeps a log.
 
-It says what the sandbox's wires say, but reports the usage that it was told, and fails where it was told to.
+It says what the sandbox's wires say, but reports the usage that it was told, as far as the bound on output allows,
+and fails where it was told to.
 """
 
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import msgspec
@@ -17,6 +18,7 @@ from api import types
 from api.sandbox import WIRES
 from api.sandbox.answers import Answer
 from api.sandbox.questions import Question
+from models.ledger import Usage
 from proofs.orders import Told, told
 
 TEXT = "one two three four five"
@@ -29,6 +31,7 @@ class Call:
     name: tuple[int, int]
     told: Told
     is_sent: bool = False
+    sent_bytes: int = 0
 
 
 class Upstream:
@@ -93,7 +96,7 @@ class Upstream:
         if asked.fault in ("status", "limited") or (asked.fault == "event" and not question.is_stream):
             status = 429 if asked.fault == "limited" else 500
             return web.json_response({"error": {"message": "told to", "type": "server_error"}}, status=status)
-        usage = None if asked.fault == "silent" else asked.usage
+        usage = None if asked.fault == "silent" else _within(question.max_output_tokens, asked.usage)
         answer = Answer(types.Reply(parts=(types.Text(text=TEXT),), stop="end", usage=usage))
         if question.is_stream:
             return await self._stream(request, list(wire.stream(question, answer)), call)
@@ -115,6 +118,7 @@ class Upstream:
             steps.append(failures.event(request.path, "server_error", "told to"))
         elif fault == "garbage":
             steps.append(b"data: {nonsense\n\n")
+        call.sent_bytes = sum(map(len, steps))
         for step in itertools.islice(steps, len(steps) - 1):
             await reply.write(step)
             self.on("step")
@@ -126,6 +130,11 @@ class Upstream:
         await reply.write(steps[-1])
         self.on("ended")
         return reply
+
+
+def _within(bound: int | None, usage: Usage) -> Usage:
+    """No more output than was asked for."""
+    return usage if bound is None else replace(usage, output_tokens=min(bound, usage.output_tokens))
 
 
 async def _half(request: web.Request, whole: bytes) -> web.StreamResponse:
