@@ -5,12 +5,13 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-.PHONY: help run demo test clients lint lock
+.PHONY: help run demo test proofs clients lint lock
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
 	@echo "make demo    start it with a sandbox upstream, two accounts and 30 days of usage"
 	@echo "make test    run all tests; ARGS='tests/api -k stream' runs some"
+	@echo "make proofs  prove accounting and limits in their long form: hours; ARGS='--seed 5 -k kill' repeats some"
 	@echo "make clients run everybody's client libraries against a server (make test runs the official ones)"
 	@echo "make lint    ruff check, ruff format --check, mypy"
 	@echo "make lock    write the hash-locked requirements anew (needs uv)"
@@ -27,6 +28,10 @@ demo: $(RUN)
 test: $(DEV)
 	@sh .ci/packages.sh
 	@$(BIN)/python -m pytest $(ARGS)
+
+proofs: $(DEV)
+	@sh .ci/packages.sh
+	@$(BIN)/python -m pytest tests/proofs --long $(ARGS)
 
 clients: $(DEV) $(CLIENTS)
 	@sh .ci/packages.sh
