@@ -102,7 +102,9 @@ def ask(
     body = programs.directory / "body.json"
     body.write_bytes(asked.body())
     mode = "stream" if asked.is_stream else "plain"
-    words = [programs.load, mode, port, path, keys, body, asked.connections, asked.seconds, asked.ideal_ms]
+    words = [programs.load, mode, port, path, keys, body, asked.connections, asked.seconds]
+    if asked.is_stream:
+        words.append(asked.ideal_ms)
     done = subprocess.run(
         [str(word) for word in words],
         stdout=subprocess.PIPE,
