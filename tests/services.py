@@ -1,7 +1,7 @@
 """Real PostgreSQL, Redis and nginx servers for tests: each on a free port, in an own directory, gone at the end.
 
 They refuse or dislike to run as root, so under root they run as an unprivileged system user; there they also
-end when the tests die. Nothing is written to disk with care: these servers may lose everything.
+end when the tests die. Nothing is written to disk with care unless asked: these servers may lose everything.
 """
 
 import os
@@ -21,8 +21,8 @@ import psycopg
 Stop = Callable[[], None]
 
 
-def start_postgres(directory: Path) -> tuple[str, Stop]:
-    """A fresh cluster. Its log is written into `directory`; the cluster has a place of its own, because
+def start_postgres(directory: Path, *, is_careful: bool = False) -> tuple[str, Stop]:
+    """A fresh cluster; `is_careful` keeps what it commits. Its log is written into `directory`; the cluster has a place of its own, because
     another user must reach it. Raises FileNotFoundError, saying what to install, where it is missing."""
     home = _private_home("postgres")
     cluster = home / "cluster"
@@ -37,6 +37,8 @@ def start_postgres(directory: Path) -> tuple[str, Stop]:
     command = [_program("postgres", "postgresql"), "-D", str(cluster)]
     command += ["-h", "127.0.0.1", "-p", str(port), "-k", ""]
     careless = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    if is_careful:
+        careless = []
     stop = _start(
         [*_as_user("postgres"), *command, *careless],
         home,
