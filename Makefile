@@ -5,7 +5,7 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-.PHONY: help run demo test proofs clients lint lock
+.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
@@ -14,6 +14,8 @@ help:
 	@echo "make proofs  prove accounting and limits in their long form: hours; ARGS='--seed 5 -k kill' repeats some"
 	@echo "make clients run everybody's client libraries against a server (make test runs the official ones)"
 	@echo "make lint    ruff check, ruff format --check, mypy"
+	@echo "make bench   measure it against nginx, LiteLLM and Portkey; bench-quick without those two, in two minutes"
+	@echo "make bench-durability, bench-curve, bench-gate: what the ledger costs, how cost grows, counts that may not"
 	@echo "make lock    write the hash-locked requirements anew (needs uv)"
 
 run: $(RUN)
@@ -42,6 +44,13 @@ lint: $(DEV)
 	for tool in "ruff check ." "ruff format --check ." mypy; do \
 		echo "  $$tool"; $(BIN)/python -m $$tool || status=1; \
 	done; exit $$status
+
+# Needs a C compiler; the first one installs LiteLLM and Portkey into the user's cache.
+bench: $(DEV)
+	@$(BIN)/python -m bench compare $(ARGS)
+
+bench-quick bench-durability bench-curve bench-gate: bench-%: $(DEV)
+	@$(BIN)/python -m bench $* $(ARGS)
 
 # uv writes no index addresses into the locks; the two extras are the build back end and the tests' tools.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \

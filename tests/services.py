@@ -1,7 +1,7 @@
 """Real PostgreSQL, Redis and nginx servers for tests: each on a free port, in an own directory, gone at the end.
 
 They refuse or dislike to run as root, so under root they run as an unprivileged system user; there they also
-end when the tests die. Nothing is written to disk with care: these servers may lose everything.
+end when the tests die. Nothing is written to disk with care unless asked: these servers may lose everything.
 """
 
 import os
@@ -14,12 +14,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 from urllib.parse import urlsplit
 
 import psycopg
 
 Stop = Callable[[], None]
+Survives = Literal["nothing", "kill", "power loss"]
+"""What a PostgreSQL server's commits outlive; less is faster."""
 
 
 class Server:
@@ -74,16 +76,16 @@ class Server:
         shutil.rmtree(self._home, ignore_errors=True)
 
 
-def start_postgres(directory: Path) -> tuple[str, Stop]:
-    """As `postgres`, one that loses commits when it is not ended in order."""
-    server = postgres(directory, is_careless=True)
+def start_postgres(directory: Path, *, survives: Survives = "nothing") -> tuple[str, Stop]:
+    """As `postgres`, where nobody wants to end it in between."""
+    server = postgres(directory, survives=survives)
     return server.url, server.stop
 
 
-def postgres(directory: Path, *, is_careless: bool = False) -> Server:
-    """A fresh cluster, whose commits survive its being killed unless `is_careless`. Its log is written into
-    `directory`; the cluster has a place of its own, because another user must reach it. Raises FileNotFoundError,
-    saying what to install, where it is missing."""
+def postgres(directory: Path, *, survives: Survives = "kill") -> Server:
+    """A fresh cluster, whose commits survive what is said. Its log is written into `directory`; the cluster has a
+    place of its own, because another user must reach it. Raises FileNotFoundError, saying what to install, where it
+    is missing."""
     home = _private_home("postgres")
     cluster = home / "cluster"
     initdb = [_program("initdb", "postgresql"), "--auth=trust", "--username=starscoo", "--no-sync"]
@@ -95,11 +97,14 @@ def postgres(directory: Path, *, is_careless: bool = False) -> Server:
     )
     port = free_port()
     command = [_program("postgres", "postgresql"), "-D", str(cluster)]
-    command += ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-c", "fsync=off"]
-    if is_careless:
-        command += ["-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    command += ["-h", "127.0.0.1", "-p", str(port), "-k", ""]
+    careless = {
+        "nothing": ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"],
+        "kill": ["-c", "fsync=off"],
+        "power loss": [],
+    }
     return Server(
-        [*_as_user("postgres"), *command],
+        [*_as_user("postgres"), *command, *careless[survives]],
         home,
         log=directory / "postgres.log",
         ready=b"ready to accept connections",
