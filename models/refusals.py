@@ -7,12 +7,13 @@ many refusals of the same key went unwritten before this one.
 from dataclasses import dataclass, fields
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, Column, Index, Integer
 from sqlmodel import Field, Session, SQLModel, col, select
 
 
 class RefusalRow(SQLModel, table=True):
     __tablename__ = "refusals"
+    __table_args__ = (Index("refusals_account", "account_id", "at"),)
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
