@@ -15,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.auth import check_model, may_use
 from api.client import COMMON, Headers, internal_error, json_answer, new_id, plain_error
 from api.errors import GatewayError
 from api.openapi import describe
 from api.pipeline import Pipeline
 from models.catalog import Catalog, Model
+from models.keys import Principal
 
 log = logging.getLogger("starscoo.gateway")
 
@@ -61,12 +63,20 @@ def create_gateway(pipeline: Pipeline, catalog: Catalog, *, version: str) -> Gat
         return await pipeline.answer(request, "openai_chat")
 
     async def list_models(request: Request) -> Response:
-        lines = [_line(model, pipeline) for model in catalog.models.values()]
-        return await pipeline.show(request, lambda: {"object": "list", "data": lines})
+        def draw(principal: Principal) -> object:
+            offered = [model for name, model in catalog.models.items() if may_use(principal, name)]
+            return {"object": "list", "data": [_line(model, pipeline) for model in offered]}
+
+        return await pipeline.show(request, draw)
 
     async def show_model(request: Request) -> Response:
         name = request.path_params["name"]
-        return await pipeline.show(request, lambda: _line(pipeline.router.model(name), pipeline))
+
+        def draw(principal: Principal) -> object:
+            check_model(principal, name)
+            return _line(pipeline.router.model(name), pipeline)
+
+        return await pipeline.show(request, draw)
 
     async def openapi(request: Request) -> Response:
         return json_answer(describe(version), [(b"x-request-id", new_id("req_").encode())])

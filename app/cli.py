@@ -9,7 +9,8 @@ Anything slow to import is imported where it is used, so that help and mistakes 
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -120,7 +121,7 @@ def list_keys(email: Email, is_json: Json = False) -> None:
     """Show an account's keys."""
     with terminal.database() as (database, _):
         listed = database.read_now(_listing, email)
-    rows = [("id", "key", "name", "requests this hour", "tokens this month", "last used", "revoked")]
+    rows = [("id", "key", "name", "requests this hour", "tokens this month", "last used", "state")]
     rows += [
         (
             key["id"],
@@ -129,7 +130,7 @@ def list_keys(email: Email, is_json: Json = False) -> None:
             f"{key['requests_hour']:,}",
             f"{key['tokens_month']:,}",
             terminal.moment(key["last_used_at"]),
-            terminal.moment(key["revoked_at"]),
+            key["state"],
         )
         for key in listed
     ]
@@ -144,6 +145,46 @@ def revoke_key(key_id: KeyId, is_json: Json = False) -> None:
     with terminal.database() as (database, _):
         database.run_now(operations.revoke_by_id, key_id, actor=ACTOR, now=terminal.now())
     terminal.answer({"id": key_id, "is_revoked": True}, [f"Revoked {key_id}."], is_json)
+
+
+@keys.command("pause")
+def pause_key(key_id: KeyId, is_json: Json = False) -> None:
+    """Refuse a key until it is resumed. Requests with it get 403 within a second."""
+    from models import key_settings
+
+    _change_key(key_id, key_settings.pause)
+    terminal.answer({"id": key_id, "is_paused": True}, [f"Paused {key_id}."], is_json)
+
+
+@keys.command("resume")
+def resume_key(key_id: KeyId, is_json: Json = False) -> None:
+    """Let a paused key in again."""
+    from models import key_settings
+
+    _change_key(key_id, key_settings.resume)
+    terminal.answer({"id": key_id, "is_paused": False}, [f"Resumed {key_id}."], is_json)
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: KeyId,
+    overlap_hours: Annotated[
+        int, typer.Option("--overlap-hours", help="How long the old secret stays: 0, 1, 24 or 168 hours.")
+    ] = 24,
+    is_json: Json = False,
+) -> None:
+    """Give a key a new secret, shown only now. The old one stays for a while, so that programs can be switched."""
+    from models import rotation
+
+    issued = _change_key(key_id, partial(rotation.rotate, overlap_s=overlap_hours * 3600))
+    answer = {"id": key_id, "key": issued.secret, "old_ends_at": issued.key.old_until}
+    lines = [
+        f"id   {key_id}",
+        f"key  {issued.secret}",
+        "Keep it: it is shown only now.",
+        f"The old secret, …{issued.key.old_last4}, ends {terminal.moment(issued.key.old_until)}.",
+    ]
+    terminal.answer(answer, lines, is_json)
 
 
 @commands.command()
@@ -261,7 +302,8 @@ def _issue(
 def _listing(session: "Session", email: str) -> list[dict[str, Any]]:
     from models import keys
 
-    lines = keys.listing(session, _account_id(session, email), now=terminal.now())
+    now = terminal.now()
+    lines = keys.listing(session, _account_id(session, email), now=now)
     return [
         {
             "id": line.key.public_id,
@@ -269,12 +311,23 @@ def _listing(session: "Session", email: str) -> list[dict[str, Any]]:
             "masked": keys.masked(line.key),
             "created_at": line.key.created_at,
             "revoked_at": line.key.revoked_at,
+            "expires_at": line.key.expires_at,
+            "state": line.key.state(now),
             "last_used_at": line.last_used_at,
             "requests_hour": line.requests_hour,
             "tokens_month": line.tokens_month,
         }
         for line in lines
     ]
+
+
+def _change_key(key_id: str, operation: Callable[..., Any]) -> Any:
+    """One of the owner's own operations, whoever owns the key."""
+    from models import keys as operations
+
+    with terminal.database() as (database, _):
+        owner = database.read_now(operations.find, key_id).account_id
+        return database.run_now(operation, owner, key_id, actor=ACTOR, now=terminal.now())
 
 
 def _set_admin(email: str, is_admin: bool, is_json: bool) -> None:

@@ -17,7 +17,7 @@ from api.pipeline import Pipeline
 from api.upkeep import Upkeep
 from app.arrivals import Arrivals
 from app.ledger_care import LedgerCare
-from models import epochs, processes
+from models import epochs, processes, rotation
 from models.database import AlreadyServing, Database, Serving
 from models.live import Live
 
@@ -31,6 +31,7 @@ HEARTBEAT_SECONDS: Final = 5.0
 CARE_SECONDS: Final = 600.0
 CARE_AFTER_SECONDS: Final = 60.0
 """A server that has just started has better things to do."""
+USES_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Duties:
         """The last word of this process. Rows that it could not write are left to be swept by others."""
         if self.ledger.process and not self.ledger.backlog:
             try:
+                await self.note_uses()
                 await self.database.run(processes.leave, self.ledger.process)
             except SQLAlchemyError as error:
                 log.error("This process could not sign off: %s", error)
@@ -73,6 +75,7 @@ class Duties:
             asyncio.create_task(_for_ever(self.hear, WATCH_SECONDS), name="watch on changes"),
             asyncio.create_task(_for_ever(self.beat, HEARTBEAT_SECONDS), name="heartbeat"),
             asyncio.create_task(_for_ever(self.look, LOOK_SECONDS), name="look at other processes"),
+            asyncio.create_task(_for_ever(self.note_uses, USES_SECONDS), name="uses of rotated keys"),
             asyncio.create_task(upkeep.run(), name="care of running requests"),
             asyncio.create_task(
                 _for_ever(self.care.check_daily, CARE_SECONDS, after_seconds=CARE_AFTER_SECONDS),
@@ -94,6 +97,12 @@ class Duties:
         """Open pages here follow what other processes settle."""
         if self.serving is not None and not self.serving.is_alone:
             await self.arrivals.look(self.database, self.ledger.process, now_ms=self._now_ms())
+
+    async def note_uses(self) -> None:
+        """Write when the secrets of keys that are being rotated were last used."""
+        uses = self.pipeline.authenticator.uses.take()
+        if uses:
+            await self.database.run(rotation.note_uses, uses)
 
     async def beat(self) -> None:
         """Say that this process lives, and settle what dead ones and lost requests left open."""

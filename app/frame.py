@@ -14,7 +14,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from app import assets, theme
-from app.components import banner, html, set_attributes, tag
+from app.components import banner, button, empty_card, html, set_attributes, tag
 from app.components.dialogs import toast_box
 from app.services import Services
 from models.logins import Viewer
@@ -59,6 +59,15 @@ def card(title: str = "", *, is_flush: bool = False, more: Markup | None = None)
                     html(more)
             set_attributes(element, aria_labelledby=heading.html_id)
         yield element
+
+
+def nothing_here() -> None:
+    """For an address that is not there, and for what belongs to somebody else alike."""
+    title("There is no such page")
+    with empty_card(
+        "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
+    ):
+        button("Go to the overview", href="/app")
 
 
 @contextmanager

@@ -85,7 +85,6 @@ class Starscoo:
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
         self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
-        notices = Notices()
         self.pipeline = Pipeline(
             authenticator=Authenticator(self.database, self.live, clock),
             admission=Admission(self.live),
@@ -94,9 +93,9 @@ class Starscoo:
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
-            notices=notices,
+            notices=Notices(),
         )
-        self.services = self._services(models, router, notices, is_sandbox=is_sandbox)
+        self.services = self._services(models, router, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
             live=self.live,
@@ -111,9 +110,7 @@ class Starscoo:
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
 
-    def _services(
-        self, models: catalog.Catalog, router: Router, notices: Notices, *, is_sandbox: bool
-    ) -> Services:
+    def _services(self, models: catalog.Catalog, router: Router, *, is_sandbox: bool) -> Services:
         public_url = self.settings.public_url
         return Services(
             database=self.database,
@@ -121,7 +118,8 @@ class Starscoo:
             catalog=models,
             clock=self.clock,
             arrivals=self._arrivals,
-            notices=notices,
+            notices=self.pipeline.parts.notices,
+            uses=self.pipeline.authenticator.uses,
             health=Health(
                 self.database,
                 self._care,

@@ -1,7 +1,7 @@
 """What pages may use: the same parts that the gateway uses, handed down, never imported."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.arrivals import Arrivals
 from app.health import Health
@@ -9,13 +9,14 @@ from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
 from models.notices import Notices
+from models.secret_uses import SecretUses
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
     what the operator says the address is; None means: as the request came. `arrivals` tells open
-    pages what has just been settled."""
+    pages what has just been settled, `uses` knows when the secrets of rotated keys were last sent to this process."""
 
     database: Database
     live: Live
@@ -29,6 +30,7 @@ class Services:
     is_signup_open: bool
     is_sandbox: bool
     is_secure: bool
+    uses: SecretUses = field(default_factory=SecretUses)
 
     def now(self) -> int:
         """Unix seconds."""

@@ -49,9 +49,15 @@
     button.dataset.before ??= label.textContent;
     label.textContent = done ? "Copied" : "Press Ctrl+C";
     say(done ? "Copied" : "Copying is blocked here. The text is selected, press Control and C.", button);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
     clearTimeout(button.copyTimer);
     button.copyTimer = setTimeout(() => { label.textContent = button.dataset.before; }, copiedFor);
+  }
+
+  // What was waiting for a copy need not wait for the server.
+  function copied(button) {
+    button.closest("dialog")?.querySelectorAll("[data-after-copy]").forEach((each) => { each.disabled = false; });
+    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
   }
 
   function download(button) {
@@ -62,7 +68,7 @@
     link.click();
     link.remove();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
   }
 
   const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -213,6 +219,7 @@
   document.addEventListener("focusin", (event) => { focused = event.target; });
 
   function twin(element) {
+    if (element?.id && !element.isConnected) return document.getElementById(element.id);
     if (!element || element.isConnected || !element.dataset?.act) return element;
     const { act, id } = element.dataset;
     return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
@@ -221,6 +228,28 @@
   function keepFocus() {
     if (focused && !focused.isConnected && document.activeElement === document.body) twin(focused)?.focus({ preventScroll: true });
   }
+
+  // A row's menu stands under its button, above it where there is no room below.
+  document.addEventListener("beforetoggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.(".s-pop") || event.newState !== "open") return;
+    const box = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`).getBoundingClientRect();
+    const isLow = box.bottom + 44 + menu.childElementCount * 36 > innerHeight;
+    menu.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`;
+    menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
+    menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
+  }, true);
+  const openMenu = () => document.querySelector(".s-pop:popover-open");
+  document.addEventListener("scroll", () => openMenu()?.hidePopover(), true);
+  document.addEventListener("click", (event) => { if (event.target.closest?.(".s-pop [data-act]")) openMenu()?.hidePopover(); }, true);
+  document.addEventListener("keydown", (event) => {
+    const open = openMenu();
+    if (!open || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    const acts = [...open.querySelectorAll("button")];
+    const here = acts.indexOf(document.activeElement);
+    event.preventDefault();
+    acts[(here + (event.key === "ArrowDown" ? 1 : here < 0 ? 0 : -1) + acts.length) % acts.length].focus();
+  });
 
   let waiting = false;
   function soon() {

@@ -172,7 +172,7 @@ def _make_keys(session: Session, many: int) -> list[str]:
     made = [first.secret]
     rows = []
     for _ in range(many - 1):
-        secret = keys._new_secret()
+        secret = keys.new_secret()
         made.append(secret)
         rows.append(
             {

@@ -33,7 +33,7 @@ API_PARTS = {
     "upkeep": CANONICAL | STEPS | {"work"},
     "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange", "work"},
     "openapi": CANONICAL,
-    "gateway": CANONICAL | {"client", "openapi", "pipeline"},
+    "gateway": CANONICAL | {"auth", "client", "openapi", "pipeline"},
 }
 
 # Libraries that have one place; everything below a folder counts.

@@ -123,15 +123,24 @@ def choice(
 def form(
     on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None, *, action: str = "", label: str = ""
 ) -> ui.element:
-    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both."""
+    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both.
+    While one submit is being handled another one is not heard: a double click does nothing twice."""
     element = tag("form", "", "s-form", aria_label=label or None)
     if action:
         set_attributes(element, method="post", action=action, novalidate="")
     if on_submit:
+        is_busy = False
 
         async def receive(event: GenericEventArguments) -> None:
-            values = event.args if isinstance(event.args, dict) else {}
-            await on_submit({str(key): str(value)[:10_000] for key, value in values.items()})
+            nonlocal is_busy
+            if is_busy:
+                return
+            is_busy = True
+            try:
+                values = event.args if isinstance(event.args, dict) else {}
+                await on_submit({str(key): str(value)[:10_000] for key, value in values.items()})
+            finally:
+                is_busy = False
 
         set_attributes(element, novalidate="")
         element.on("submit", receive, js_handler=_SEND)

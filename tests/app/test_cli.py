@@ -10,7 +10,7 @@ import running
 from shell import Shell
 
 from app import terminal
-from models import accounts, keys, ledger, limits, passwords
+from models import accounts, audit, keys, ledger, limits, passwords
 from models.database import Database
 
 NOW = 1_795_000_000
@@ -102,6 +102,40 @@ def test_keys_revoke_ends_the_key(shell: Shell, database: Callable[[], Database]
     made = shell.answer("keys", "create", "--email", "alice@example.com")
     assert shell.answer("keys", "revoke", made["id"]) == {"id": made["id"], "is_revoked": True}
     assert database().read_now(keys.authenticate, keys.digest(made["key"]), now=NOW) is None
+
+
+def test_keys_pause_and_resume_are_told_apart_in_the_list(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+
+    def states() -> list[str]:
+        return [key["state"] for key in shell.answer("keys", "list", "--email", "alice@example.com")["keys"]]
+
+    assert shell.answer("keys", "pause", made["id"]) == {"id": made["id"], "is_paused": True}
+    assert states() == ["paused"]
+    assert shell.answer("keys", "resume", made["id"]) == {"id": made["id"], "is_paused": False}
+    assert states() == ["active"]
+    assert "no such key" in shell.refusal("keys", "pause", "AAAAAAAAAAAA")
+    shell.answer("keys", "revoke", made["id"])
+    assert "for good" in shell.refusal("keys", "pause", made["id"])
+    account = database().read_now(accounts.find_by_email, "alice@example.com")
+    assert account is not None
+    acts = [row.act for row in database().read_now(audit.last, account_id=account.id, limit=9)]
+    assert acts == ["key.revoke", "key.resume", "key.pause", "key.create"]
+
+
+def test_keys_rotate_gives_a_new_secret_and_leaves_the_old_one_for_a_while(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+    rotated = shell.answer("keys", "rotate", made["id"], "--overlap-hours", "1")
+    assert rotated["id"] == made["id"]
+    for secret in (made["key"], rotated["key"]):
+        found = database().read_now(keys.authenticate, keys.digest(secret), now=rotated["old_ends_at"] - 1)
+        assert found is not None
+        assert (found.key_public_id, found.replaced_at) == (made["id"], None)
+    assert "none, 1 hour" in shell.refusal("keys", "rotate", made["id"], "--overlap-hours", "2")
 
 
 def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Database]) -> None:

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from models import histogram, ledger_check, migrations
+from models import histogram, keys, ledger_check, migrations
 from models.database import Database
 
 MIGRATE = """
@@ -21,8 +21,6 @@ database = Database(sys.argv[1])
 database.migrate()
 database.close()
 """
-
-
 def test_the_revisions_make_the_tables_that_the_code_means(database: Database) -> None:
     with database.write_batch() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
@@ -105,6 +103,27 @@ def test_P_S3_later_revisions_keep_every_sum_and_fill_what_is_new(first_release:
     assert sum(histogram.counts(bytes(hours[3])).values()) == 1
     assert sum(histogram.counts(bytes(hours[4])).values()) == 2
     assert ledger_check.check(first_release, now_ms=1_795_000_000_000).lines == []
+
+
+def test_P_S3_a_key_of_before_the_fourth_revision_is_whole_and_the_release_before_can_still_add_one(
+    database: Database,
+) -> None:
+    with database.write_batch() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO accounts (id, email, plan, is_admin, created_at) VALUES (1, 'a', 'starter', false, 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO api_keys (id, public_id, account_id, name, digest, last4, created_at) "
+                "VALUES (1, 'AAAAAAAAAAAA', 1, 'old', 'd', 'a1b2', 1)"
+            )
+        )
+    key = database.read_now(keys.get, 1, "AAAAAAAAAAAA")
+    assert key.state(10) == "active"
+    assert key.models == frozenset()
+    assert key.old_digest is None
 
 
 def test_an_hour_of_before_the_histograms_holds_empty_ones(database: Database) -> None:
