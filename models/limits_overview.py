@@ -6,11 +6,12 @@ from typing import get_args
 
 from sqlmodel import Session, col, select
 
-from models import accounts, limits
+from models import accounts, limits, overrides
 from models.accounts import Account, NoSuchAccount
 from models.keys import ApiKey
 from models.limits import Ladder
 from models.live import Limit, Limits
+from models.overrides import Sheet
 
 Ladders = Mapping[Limit, Ladder]
 
@@ -46,16 +47,13 @@ def read(session: Session, account_id: int, *, now: int) -> AccountLimits:
     keys = session.exec(
         select(ApiKey).where(ApiKey.account_id == account_id).order_by(col(ApiKey.id).desc())
     ).all()
+    sheet = overrides.sheet(session, account_id, now=now)
     return AccountLimits(
         account=account,
-        limits=limits.effective(session, account_id, None, now=now),
-        ladders=_ladders(session, account_id, None, now),
+        limits=limits.bound_by(sheet.steps(None)),
+        ladders=_ladders(sheet, None),
         keys=[
-            KeyLimits(
-                key,
-                limits.effective(session, account_id, key.id, now=now),
-                _ladders(session, account_id, key.id, now),
-            )
+            KeyLimits(key, limits.bound_by(sheet.steps(key.id)), _ladders(sheet, key.id))
             for key in keys
             if key.revoked_at is None
         ],
@@ -63,6 +61,7 @@ def read(session: Session, account_id: int, *, now: int) -> AccountLimits:
     )
 
 
-def _ladders(session: Session, account_id: int, key_id: int | None, now: int) -> dict[Limit, Ladder]:
+def _ladders(sheet: Sheet, key_id: int | None) -> dict[Limit, Ladder]:
+    steps = sheet.steps(key_id)
     names = get_args(Limit) if key_id is None else limits.KEY_LIMITS
-    return {name: limits.ladder(session, account_id, key_id, name, now=now) for name in names}
+    return {name: limits.ladder_of(steps[name], is_of_key=key_id is not None) for name in names}

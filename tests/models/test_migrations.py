@@ -50,8 +50,8 @@ def test_the_plans_exist_from_the_start(database: Database) -> None:
     with database.write_batch() as connection:
         rows = connection.execute(text("SELECT * FROM plans ORDER BY name")).all()
     assert [tuple(row) for row in rows] == [
-        ("starter", 1000, 5_000_000, 100),
-        ("unlimited", None, None, None),
+        ("starter", 1000, 5_000_000, 100, None, None),
+        ("unlimited", None, None, None, None, None),
     ]
 
 
@@ -77,6 +77,10 @@ def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database
                 "VALUES (1, 498611, 7, 'gpt-5', 'ok', 2, 10, 6, 16, 4, '', '')"
             )
         )
+        for table in ("asks", "alert_levels", "alerts_told"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for table, column in (("plans", "edited_at"), ("plans", "edited_by"), ("overrides", "replaced_by")):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("DROP TABLE usage_months"))
         connection.execute(text("DROP TABLE processes"))
         connection.execute(text("DROP TABLE limiter_state"))
