@@ -192,9 +192,10 @@ def _of_owner(
 
 _TELL: Final = text(
     "INSERT INTO alerts_told (account_id, key_id, limit_name, period, level, at) "
-    "SELECT :account_id, :key_id, CAST(:limit_name AS VARCHAR), :period, :level, :at WHERE NOT EXISTS (SELECT 1 FROM alerts_told "
-    "WHERE account_id = :account_id AND key_id = :key_id AND limit_name = CAST(:limit_name AS VARCHAR) AND period = :period "
-    "AND level > :level) ON CONFLICT DO NOTHING RETURNING level"
+    "SELECT :account_id, :key_id, CAST(:limit_name AS VARCHAR), :period, :level, :at "
+    "WHERE NOT EXISTS (SELECT 1 FROM alerts_told WHERE account_id = :account_id AND key_id = :key_id "
+    "AND limit_name = CAST(:limit_name AS VARCHAR) AND period = :period AND level > :level) "
+    "ON CONFLICT DO NOTHING RETURNING level"
 )
 
 

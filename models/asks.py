@@ -20,6 +20,7 @@ from models.live import Limit
 
 PAGE: Final = 50
 _WAITING: Final = text("state = 'asked'")
+Which = Literal["waiting", "decided"]
 
 
 class Ask(SQLModel, table=True):
@@ -190,7 +191,7 @@ def of_account(session: Session, account_id: int, limit: int) -> list[Ask]:
 
 def listing(
     session: Session,
-    state: Literal["waiting", "decided"],
+    which: Which,
     *,
     now: int,
     before_id: int | None = None,
@@ -199,7 +200,7 @@ def listing(
     """For staff, at most `PAGE`: what waits, longest first, from `after_id` on; what is decided, newest first, from
     `before_id` down."""
     query = select(Ask, Account.email).join(Account, col(Account.id) == col(Ask.account_id)).limit(PAGE)
-    if state == "waiting":
+    if which == "waiting":
         query = query.where(Ask.state == "asked", col(Ask.id) > (after_id or 0)).order_by(col(Ask.id))
     else:
         query = query.where(col(Ask.state).in_(("granted", "declined"))).order_by(col(Ask.id).desc())

@@ -43,9 +43,9 @@ def pace(session: Session, account_id: int, *, now: int) -> Pace:
     hour = windows.hour_of(now)
     per_hour = (
         select_columns(
-            col(UsageHour.hour).label("hour"),
-            func.sum(UsageHour.total_tokens).label("tokens"),
-            func.sum(UsageHour.requests).label("requests"),
+            col(UsageHour.hour),
+            func.sum(UsageHour.total_tokens),
+            func.sum(UsageHour.requests),
         )
         .where(col(UsageHour.account_id) == account_id, col(UsageHour.hour) >= hour - SPAN_DAYS * 24)
         .group_by(col(UsageHour.hour))

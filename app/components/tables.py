@@ -69,13 +69,18 @@ def table(
     """Draws it. `on_act(act, id)` hears the buttons made by `act`."""
     element = html(render(columns, rows, caption=caption, total=total))
     if on_act:
-
-        async def pressed(event: GenericEventArguments) -> None:
-            act_name, subject = event.args
-            await on_act(str(act_name), str(subject))
-
-        element.on("click", pressed, js_handler=_PRESSED)
+        hear(element, on_act)
     return element
+
+
+def hear(element: ui.element, on_act: Callable[[str, str], Awaitable[None]]) -> None:
+    """`on_act(act, id)` hears the buttons made by `act` in this element, also those that come later."""
+
+    async def pressed(event: GenericEventArguments) -> None:
+        act_name, subject = event.args
+        await on_act(str(act_name), str(subject))
+
+    element.on("click", pressed, js_handler=_PRESSED)
 
 
 def act(name: str, subject: str, text: str, *, label: str = "", kind: str = "plain") -> Markup:

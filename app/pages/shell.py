@@ -11,6 +11,7 @@ from nicegui import ui
 from starlette.responses import RedirectResponse
 
 from app import components, failures, frame, login
+from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
@@ -47,7 +48,9 @@ def register(services: Services, outer: FastAPI) -> None:
         watch.begin()
         first = asyncio.Event()
         with frame.signed_in(services, viewer):
+            alert_line = AlertLine(services, viewer)
             content = Content(_builders(services, viewer, first), root_path="/app")
+        await alert_line.load()
         if not content.has_404:
             try:
                 await asyncio.wait_for(first.wait(), _FIRST_WAIT_S)
