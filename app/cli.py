@@ -44,6 +44,7 @@ commands.command()(backup_commands.restore)
 Email = Annotated[str, typer.Option("--email", help="The account's email address.")]
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in 10 characters or more, for the audit trail.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -233,6 +234,28 @@ def reset_link(email: EmailArgument, is_json: Json = False) -> None:
         [link, "It works once, for an hour."],
         is_json,
     )
+
+
+@users.command("suspend")
+def suspend_account(email: EmailArgument, reason: Reason, is_json: Json = False) -> None:
+    """Refuse an account's keys and logins within a second. Nothing is deleted."""
+    from models import customers
+
+    with terminal.database() as (database, _):
+        account_id = database.read_now(_account_id, email)
+        database.run_now(customers.suspend, account_id, actor=ACTOR, reason=reason, now=terminal.now())
+    terminal.answer({"email": email, "is_suspended": True}, [f"Suspended {email}."], is_json)
+
+
+@users.command("resume")
+def resume_account(email: EmailArgument, reason: Reason, is_json: Json = False) -> None:
+    """Let a suspended account work again. People log in anew."""
+    from models import customers
+
+    with terminal.database() as (database, _):
+        account_id = database.read_now(_account_id, email)
+        database.run_now(customers.resume, account_id, actor=ACTOR, reason=reason, now=terminal.now())
+    terminal.answer({"email": email, "is_suspended": False}, [f"{email} works again."], is_json)
 
 
 @catalog.command("prices")

@@ -155,6 +155,12 @@
     if (at(".s-scrim") || at(".s-menu nav a")) return menu(false);
     if (at("[data-close-dialog]")) return at("dialog")?.close();
     if (at("[data-reload]")) return location.reload();
+    if (at("[data-clear]")) {
+      const input = at(".s-box").querySelector("input");
+      input.value = "";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      return input.focus();
+    }
     if (event.target.matches?.("dialog.s-dialog") && !event.target.dataset.persistent) {
       const box = event.target.getBoundingClientRect();
       const isInside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;

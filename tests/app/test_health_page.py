@@ -6,7 +6,7 @@ import simulated
 from simulated import House
 from sqlalchemy import text
 
-from app.pages import admin
+from app.pages import admin_frame
 from models import counts, ledger_state
 from models.database import Database
 
@@ -74,7 +74,7 @@ def test_a_counter_in_memory_that_drifted_is_told(tmp_path: Path) -> None:
 def test_a_check_needs_a_fresh_login(tmp_path: Path) -> None:
     async def story(house: House) -> None:
         user = await house.visit("/app/admin/health", house.account("boss@example.com", is_admin=True))
-        house.clock.now += admin.FRESH_LOGIN_S
+        house.clock.now += admin_frame.FRESH_LOGIN_S
         await simulated.press(user, "Check now")
         assert house.database.read_now(ledger_state.last_checks, 5) == []
 

@@ -11,6 +11,8 @@ from sqlmodel import SQLModel
 
 from models import (
     accounts,
+    alerts,
+    asks,
     audit,
     epochs,
     keys,
@@ -29,6 +31,8 @@ from models.database import Database
 NOW = 1_795_000_000
 MODULES_WITH_TABLES = (
     accounts,
+    alerts,
+    asks,
     audit,
     epochs,
     keys,
@@ -99,7 +103,10 @@ def _empty(url: str) -> None:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(
-            text("INSERT INTO plans VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)")
+            text(
+                "INSERT INTO plans (name, hourly_requests, monthly_tokens, concurrent_requests) "
+                "VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)"
+            )
         )
         connection.execute(text("INSERT INTO limiter_state VALUES (1, 1, 0)"))
         connection.execute(text("INSERT INTO ledger_state VALUES (1, 0)"))

@@ -21,6 +21,8 @@ database = Database(sys.argv[1])
 database.migrate()
 database.close()
 """
+
+
 def test_the_revisions_make_the_tables_that_the_code_means(database: Database) -> None:
     with database.write_batch() as connection:
         assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
@@ -50,8 +52,8 @@ def test_the_plans_exist_from_the_start(database: Database) -> None:
     with database.write_batch() as connection:
         rows = connection.execute(text("SELECT * FROM plans ORDER BY name")).all()
     assert [tuple(row) for row in rows] == [
-        ("starter", 1000, 5_000_000, 100),
-        ("unlimited", None, None, None),
+        ("starter", 1000, 5_000_000, 100, None, None),
+        ("unlimited", None, None, None, None, None),
     ]
 
 

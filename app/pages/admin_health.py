@@ -13,7 +13,7 @@ from markupsafe import Markup
 from app import components, frame, words
 from app.components import Column, tag
 from app.health import Health, Look, Server
-from app.pages import admin
+from app.pages import admin_frame
 from app.services import Services
 from models import processes, windows
 from models.database import Refused
@@ -32,12 +32,9 @@ _LIMITERS: Final = {
 async def show(services: Services, viewer: Viewer) -> None:
     """Draws into the current slot. Customers get what an address that does not exist gets."""
     if not viewer.is_admin:
-        admin.draw_nothing()
+        admin_frame.missing()
         return
     await _Page(services, viewer).show()
-
-
-ROUTES: Final = {"/admin/health": show}
 
 
 class _Page:
@@ -49,6 +46,7 @@ class _Page:
     async def show(self) -> None:
         with frame.title("Health", "Whether the ledger is right, who serves, and how the models answer."):
             components.button("Refresh", kind="plain", on_click=self._draw)
+        await admin_frame.tabs(self._services, "/app/admin/health")
         self._content = tag("div", "", "s-stack")
         await self._draw()
 
@@ -58,7 +56,7 @@ class _Page:
         self._content.clear()
         with self._content:
             for notice in self._services.notices.current():
-                components.banner("bad", admin.notice_line(notice, now))
+                components.banner("bad", admin_frame.notice_line(notice, now))
             components.html(_figures(self._health, look, now))
             with frame.card("Ledger", is_flush=bool(look.checks)):
                 self._draw_ledger(look, now)
@@ -92,7 +90,7 @@ class _Page:
 
     async def _check(self) -> None:
         try:
-            viewer = await admin.staff(self._services, self._viewer)
+            viewer = await admin_frame.staff(self._services, self._viewer)
         except Refused as refused:
             components.toast(str(refused), "bad")
             return
