@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse
 
 from app import login
 from app.services import Services
-from models import accounts, logins, passwords
+from models import accounts, guesses, logins, passwords
 from models.database import Refused
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Forms:
         _check_password(password, email)
         now = self._services.now()
         # Each try counts against the network address: this answer tells which accounts exist.
-        await self._database.run(logins.note_failure, **who, now=now)
+        await self._database.run(guesses.note_failure, **who, now=now)
         try:
             accounts.normal_email(email)
             hashed = await self._work.hashed(password)
@@ -109,7 +109,7 @@ class Forms:
         account = await self._database.read(accounts.find_by_email, email)
         stored = account.password_hash if account else None
         if not await self._work.matches(password[:_LONGEST_PASSWORD], stored):
-            await self._database.run(logins.note_failure, **who, now=self._services.now())
+            await self._database.run(guesses.note_failure, **who, now=self._services.now())
             raise Rejected("password", "Email and password do not match.", email=email)
         assert account is not None
         assert stored is not None
@@ -134,7 +134,7 @@ class Forms:
         try:
             account_id = await self._database.run(logins.use_reset, token, hashed, now=now)
         except Refused as reason:
-            await self._database.run(logins.note_failure, **who, now=now)
+            await self._database.run(guesses.note_failure, **who, now=now)
             raise Rejected("", str(reason)) from None
         return await self._logged_in(request, account_id, "/app")
 
@@ -162,7 +162,7 @@ class Forms:
         return response
 
     async def _slow_down(self, who: dict[str, str], email: str) -> None:
-        wait_s = await self._database.read(logins.may_try, **who, now=self._services.now())
+        wait_s = await self._database.read(guesses.may_try, **who, now=self._services.now())
         if wait_s is not None:
             minutes = max(1, -(-wait_s // 60))
             raise Rejected("", f"Too many tries. Wait {minutes} min, then try again.", email=email)

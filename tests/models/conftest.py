@@ -13,6 +13,7 @@ from models import (
     accounts,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
     limiter_state,
@@ -21,6 +22,7 @@ from models import (
     migrations,
     processes,
     refusals,
+    verification,
 )
 from models.accounts import Account
 from models.database import Database
@@ -30,6 +32,7 @@ MODULES_WITH_TABLES = (
     accounts,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
     limiter_state,
@@ -37,6 +40,7 @@ MODULES_WITH_TABLES = (
     logins,
     processes,
     refusals,
+    verification,
 )
 
 

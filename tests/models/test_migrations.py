@@ -6,10 +6,10 @@ import pytest
 import services
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
-from models import histogram, migrations
+from models import histogram, logins, migrations
 from models.database import Database
 
 MIGRATE = """
@@ -55,8 +55,17 @@ def test_the_plans_exist_from_the_start(database: Database) -> None:
     ]
 
 
+def undo_the_sixth(connection: Connection) -> None:
+    for table in ("verifications", "devices"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    connection.execute(text("ALTER TABLE logins DROP COLUMN address"))
+    for column in ("verified_at", "deleted_at"):
+        connection.execute(text(f"ALTER TABLE accounts DROP COLUMN {column}"))
+
+
 def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database: Database) -> None:
     with database.write_batch() as connection:
+        undo_the_sixth(connection)
         for table in ("usage_months", "usage_hours", "requests"):
             connection.execute(text(f"DELETE FROM {table}"))
         connection.execute(
@@ -99,6 +108,25 @@ def test_P_S3_the_second_revision_keeps_every_sum_and_fills_what_is_new(database
     assert tuple(hours[:3]) == (2, 16, 4)
     assert sum(histogram.counts(bytes(hours[3])).values()) == 1
     assert sum(histogram.counts(bytes(hours[4])).values()) == 2
+
+
+def test_P_S3_the_release_before_the_sixth_revision_can_still_add_accounts_and_logins(
+    database: Database,
+) -> None:
+    with database.write_batch() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO accounts (id, email, plan, is_admin, created_at) VALUES (1, 'a', 'starter', false, 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO logins (token_hash, id, account_id, device, created_at, seen_at) "
+                "VALUES ('t', 'l', 1, 'Firefox', 5, 5)"
+            )
+        )
+    (login,) = database.read_now(logins.listing, 1, now=6)
+    assert (login.device, login.address) == ("Firefox", "")
 
 
 def test_an_hour_of_before_the_histograms_holds_empty_ones(database: Database) -> None:
