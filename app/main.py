@@ -33,10 +33,11 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.mail import Outbox, server_of
 from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, limits
+from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.database import DatabaseLive
@@ -57,6 +58,8 @@ PAGE_BODY_BYTES = 2 * 1024 * 1024
 class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
+    _duties: Sequence[asyncio.Task[None]] = ()
+
     def __init__(
         self,
         settings: Settings,
@@ -68,7 +71,6 @@ class Starscoo:
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
-        self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
@@ -104,6 +106,7 @@ class Starscoo:
             is_signup_open=settings.signup == "open",
             is_sandbox=is_sandbox,
             is_secure=(settings.public_url or "").startswith("https://"),
+            mail=outbox_of(settings),
         )
         self.duties = Duties(
             database=self.database,
@@ -140,6 +143,10 @@ class Starscoo:
             starter_tokens=self.settings.starter_monthly_tokens,
             starter_concurrent=self.settings.starter_concurrent_requests,
         )
+        if self.services.mail is not None:
+            self.database.run_now(verification.ensure_plan)
+        else:
+            self.database.run_now(verification.lift_all, now=int(self.clock()))
         swept = self.duties.register()
         if swept:
             log.warning(
@@ -154,6 +161,8 @@ class Starscoo:
         """Clients, ledger and the watch on changes, in the loop that serves."""
         await self._transport.start()
         await self.ledger.start()
+        if self.services.mail is not None:
+            self.services.mail.start()
         if isinstance(self.live, FallbackLive):
             await self.live.start()
         self._duties = self.duties.start()
@@ -180,6 +189,8 @@ class Starscoo:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         self._arrivals.stop()
+        if self.services.mail is not None:
+            await self.services.mail.stop()
         await self.ledger.stop()
         if not isinstance(self.live, MemoryLive):
             await self.live.stop()
@@ -250,6 +261,11 @@ def create_live(
         return await database.read(counts.known_of, account_id, key_id, ids, now=now)
 
     return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
+
+
+def outbox_of(settings: Settings) -> Outbox | None:
+    """None without a mail server."""
+    return Outbox(server_of(settings.smtp_url, settings.sender)) if settings.smtp_url else None
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:

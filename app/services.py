@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.arrivals import Arrivals
+from app.mail import Outbox
 from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
@@ -14,7 +15,7 @@ from models.notices import Notices
 class Services:
     """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
     what the operator says the address is; None means: as the request came. `arrivals` tells open
-    pages what has just been settled."""
+    pages what has just been settled. `mail` is None without a mail server; then nothing offers a mail."""
 
     database: Database
     live: Live
@@ -27,6 +28,7 @@ class Services:
     is_signup_open: bool
     is_sandbox: bool
     is_secure: bool
+    mail: Outbox | None = None
 
     def now(self) -> int:
         """Unix seconds."""
