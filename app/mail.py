@@ -166,9 +166,12 @@ class Outbox:
 def deliver(server: MailServer, message: EmailMessage) -> None:
     """In a thread. Raises `OSError`, `smtplib.SMTPException`; each wait of it ends after 10 seconds."""
     trust = ssl.create_default_context()
-    kind = smtplib.SMTP_SSL if server.security == "tls" else smtplib.SMTP
-    more = {"context": trust} if server.security == "tls" else {}
-    with kind(server.host, server.port, timeout=TIMEOUT_S, **more) as connection:
+    opened: smtplib.SMTP
+    if server.security == "tls":
+        opened = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=trust)
+    else:
+        opened = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
+    with opened as connection:
         if server.security == "starttls":
             connection.starttls(context=trust)
         if server.user:

@@ -7,13 +7,13 @@ activity, after 12 hours, at logout, with a new password, a new role or a suspen
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
-from models import audit
+from models import audit, guesses
 from models.accounts import Account, NoSuchAccount, set_password
 from models.errors import Refused
 
@@ -21,6 +21,8 @@ IDLE_S: Final = 30 * 60
 LONGEST_S: Final = 12 * 3600
 RESET_S: Final = 3600
 _SEEN_EVERY_S: Final = 60
+VISITOR: Final = "visitor"
+"""Who asked, in the audit, where it may have been anybody."""
 
 
 class Login(SQLModel, table=True):
@@ -112,6 +114,34 @@ def open_login(
         )
     )
     return token
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a browser gets with a new login: the login's token, and the one that it is known by from now on."""
+
+    token: str = field(repr=False)
+    device: str = field(repr=False)
+
+
+def enter(
+    session: Session,
+    account_id: int,
+    *,
+    former: str,
+    known_as: str,
+    device: str,
+    address: str,
+    checked_hash: str | None = None,
+    now: int,
+) -> Entered:
+    """A new login in place of the one that the browser came with (`former`), which is dead from here on. `known_as`
+    is the token that the browser was known by. Raises `PasswordChanged` as `open_login` does."""
+    close_login(session, former)
+    token = open_login(
+        session, account_id, device=device, address=address, checked_hash=checked_hash, now=now
+    )
+    return Entered(token, guesses.remember_device(session, account_id, known_as, now=now))
 
 
 def resolve(session: Session, token: str, *, now: int, is_active: bool) -> Viewer | None:

@@ -133,12 +133,17 @@ def _limits(session: Session, account_id: int, names: dict[int, str], *, now: in
 
 
 def _audit(session: Session, account_id: int) -> list[Row]:
-    """What was done with the account. Acts of its owner are those that were done under an address it had."""
+    """What was done with the account. Acts of its owner are those that were done under an address it had; for
+    a reset link anybody may have asked."""
     rows = session.exec(
         select(AuditRow).where(AuditRow.account_id == account_id).order_by(col(AuditRow.id))
     ).all()
     found = accounts.get(session, account_id)
-    own = {row.actor for row in rows if row.act == "email.set"} | {found.email if found else ""}
+    own = (
+        {logins.VISITOR}
+        | {row.actor for row in rows if row.act == "email.set"}
+        | {found.email if found else ""}
+    )
     return [
         {
             "at": moment(row.at),
