@@ -10,7 +10,7 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,10 +36,11 @@ from app.arrivals import Arrivals
 from app.duties import Duties
 from app.health import Health
 from app.ledger_care import LedgerCare
+from app.mail import Outbox, server_of
 from app.services import Services
 from app.serving import PublicServer, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, limits
+from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.database import DatabaseLive
@@ -60,6 +61,8 @@ PAGE_BODY_BYTES = 2 * 1024 * 1024
 class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
+    _duties: Sequence[asyncio.Task[None]] = ()
+
     def __init__(
         self,
         settings: Settings,
@@ -71,7 +74,6 @@ class Starscoo:
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
-        self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
@@ -120,6 +122,7 @@ class Starscoo:
             arrivals=self._arrivals,
             notices=self.pipeline.parts.notices,
             uses=self.pipeline.authenticator.uses,
+            mail=outbox_of(self.settings),
             health=Health(
                 self.database,
                 self._care,
@@ -158,6 +161,10 @@ class Starscoo:
             starter_tokens=self.settings.starter_monthly_tokens,
             starter_concurrent=self.settings.starter_concurrent_requests,
         )
+        if self.services.mail is not None:
+            self.database.run_now(verification.ensure_plan)
+        else:
+            self.database.run_now(verification.lift_all, now=int(self.clock()))
         swept = self.duties.register()
         if swept:
             log.warning(
@@ -172,6 +179,8 @@ class Starscoo:
         """Clients, ledger and the watch on changes, in the loop that serves."""
         await self._transport.start()
         await self.ledger.start()
+        if self.services.mail is not None:
+            self.services.mail.start()
         if isinstance(self.live, FallbackLive):
             await self.live.start()
         self._duties = self.duties.start()
@@ -199,6 +208,8 @@ class Starscoo:
         await asyncio.gather(*self._duties, return_exceptions=True)
         await self._care.stop()
         self._arrivals.stop()
+        if self.services.mail is not None:
+            await self.services.mail.stop()
         await self.ledger.stop()
         if not isinstance(self.live, MemoryLive):
             await self.live.stop()
@@ -265,6 +276,11 @@ def create_live(
 
     redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
     return FallbackLive(redis, tables, database, clock)
+
+
+def outbox_of(settings: Settings) -> Outbox | None:
+    """None without a mail server."""
+    return Outbox(server_of(settings.smtp_url, settings.sender)) if settings.smtp_url else None
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.arrivals import Arrivals
 from app.health import Health
+from app.mail import Outbox
 from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
@@ -16,7 +17,8 @@ from models.secret_uses import SecretUses
 class Services:
     """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
     what the operator says the address is; None means: as the request came. `arrivals` tells open
-    pages what has just been settled, `uses` knows when the secrets of rotated keys were last sent to this process."""
+    pages what has just been settled, `uses` knows when the secrets of rotated keys were last sent to this process.
+    `mail` is None without a mail server; then nothing offers a mail."""
 
     database: Database
     live: Live
@@ -31,6 +33,7 @@ class Services:
     is_sandbox: bool
     is_secure: bool
     uses: SecretUses = field(default_factory=SecretUses)
+    mail: Outbox | None = None
 
     def now(self) -> int:
         """Unix seconds."""

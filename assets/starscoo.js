@@ -152,7 +152,7 @@
       return undefined;
     }
     if (at("[data-menu]")) return menu(!document.body.classList.contains("s-menu-open"));
-    if (at(".s-scrim") || at(".s-menu nav a")) return menu(false);
+    if (at(".s-scrim") || at(".s-menu nav a, .s-menu .s-who")) return menu(false);
     if (at("[data-close-dialog]")) return at("dialog")?.close();
     if (at("[data-reload]")) return location.reload();
     if (at("[data-clear]")) {
@@ -168,6 +168,14 @@
     }
     return undefined;
   });
+
+  // What people do keeps their login open; the server is told once a minute at most. A page that is only open is silent.
+  let told = Date.now();
+  document.addEventListener("click", (event) => {
+    if (!event.isTrusted || Date.now() - told < 60000 || !window.did_handshake || !document.querySelector(".s-menu")) return;
+    told = Date.now();
+    emitEvent("active", {});
+  }, true);
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -294,7 +302,7 @@
       setTimeout(() => toast.remove(), 5000);
     },
     here(path) {
-      document.querySelectorAll(".s-menu nav a").forEach((link) => {
+      document.querySelectorAll(".s-menu nav a, .s-menu .s-who").forEach((link) => {
         if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       });

@@ -50,6 +50,7 @@ PLACES = {
     "typer": ["app/cli.py", "app/backup_commands.py", "app/ledger_commands.py", "app/terminal.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
+    "smtplib": ["app/mail.py"],
 }
 
 SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/terminal.py", "app/__main__.py", "app/demo.py"}

@@ -15,7 +15,7 @@ from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import admin, key, keys, limits, overview, usage
+from app.pages import account, admin, key, keys, limits, overview, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -31,6 +31,7 @@ _ROUTES: Final[dict[str, Show]] = {
     "/keys/{id}": key.show,
     "/usage": usage.show,
     "/limits": limits.show,
+    "/account": account.show,
 }
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Oldest first."""
 HEAD: Final = REVISIONS[-1]
 

@@ -15,6 +15,7 @@ from models import (
     asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
     ledger_state,
@@ -24,6 +25,7 @@ from models import (
     migrations,
     processes,
     refusals,
+    verification,
 )
 from models.accounts import Account
 from models.database import Database
@@ -35,6 +37,7 @@ MODULES_WITH_TABLES = (
     asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
     ledger_state,
@@ -43,6 +46,7 @@ MODULES_WITH_TABLES = (
     logins,
     processes,
     refusals,
+    verification,
 )
 
 

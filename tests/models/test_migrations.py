@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from models import histogram, keys, ledger_check, migrations
+from models import histogram, keys, ledger_check, logins, migrations
 from models.database import Database
 
 MIGRATE = """
@@ -126,6 +126,25 @@ def test_P_S3_a_key_of_before_the_fourth_revision_is_whole_and_the_release_befor
     assert key.state(10) == "active"
     assert key.models == frozenset()
     assert key.old_digest is None
+
+
+def test_P_S3_the_release_before_the_sixth_revision_can_still_add_accounts_and_logins(
+    database: Database,
+) -> None:
+    with database.write_batch() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO accounts (id, email, plan, is_admin, created_at) VALUES (1, 'a', 'starter', false, 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO logins (token_hash, id, account_id, device, created_at, seen_at) "
+                "VALUES ('t', 'l', 1, 'Firefox', 5, 5)"
+            )
+        )
+    (login,) = database.read_now(logins.listing, 1, now=6)
+    assert (login.device, login.address) == ("Firefox", "")
 
 
 def test_an_hour_of_before_the_histograms_holds_empty_ones(database: Database) -> None:
