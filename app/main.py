@@ -33,8 +33,9 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.own_requests import OwnRequests
 from app.services import Services
-from app.serving import PublicServer, loopback_server, public_config
+from app.serving import PublicServer, loopback_address, loopback_server, public_config
 from app.settings import Settings, key_named
 from models import catalog, counts, limits
 from models.catalog import ProviderEntry
@@ -44,6 +45,7 @@ from models.live.fallback import FallbackLive
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
 from models.notices import Notices
+from models.passes import Passes
 
 log = logging.getLogger("starscoo")
 
@@ -56,6 +58,8 @@ PAGE_BODY_BYTES = 2 * 1024 * 1024
 
 class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
+
+    _sandbox_task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -70,7 +74,6 @@ class Starscoo:
         self._held = ExitStack()
         self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
@@ -81,9 +84,9 @@ class Starscoo:
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
         router = Router(models, providers)
-        notices = Notices()
+        notices, passes = Notices(), Passes(clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(self.database, self.live, clock),
+            authenticator=Authenticator(self.database, self.live, clock, passes),
             admission=Admission(self.live),
             router=router,
             providers=providers,
@@ -92,6 +95,7 @@ class Starscoo:
             max_body=int(settings.max_body),
             notices=notices,
         )
+        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.services = Services(
             database=self.database,
             live=self.live,
@@ -99,6 +103,7 @@ class Starscoo:
             clock=clock,
             arrivals=self._arrivals,
             notices=notices,
+            own_requests=OwnRequests(passes),
             is_available=router.is_available,
             public_url=settings.public_url,
             is_signup_open=settings.signup == "open",
@@ -114,7 +119,6 @@ class Starscoo:
             clock=clock,
             limiter=settings.counts_in,
         )
-        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
 
@@ -165,6 +169,7 @@ class Starscoo:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
             await server.ready.wait()
+        await self.services.own_requests.open(self.gateway, drain_seconds=SETTLE_SECONDS)
 
     def drain(self) -> None:
         """No new work from now on; what runs may end."""
@@ -173,6 +178,7 @@ class Starscoo:
     async def stop(self) -> None:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
+        await self.services.own_requests.close()
         if self.pipeline.parts.running:
             # The server has waited for them already; what is left is being settled.
             await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
@@ -273,7 +279,7 @@ def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str,
 
 def sandbox_access(bound: socket.socket, access: Mapping[str, Access]) -> dict[str, Access]:
     """All vendors are the sandbox on its loopback port."""
-    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    address = loopback_address(bound)
     return {
         name: Access(
             address if (entry.vendor or name) == "anthropic" else f"{address}/v1", "sandbox", entry.vendor

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.arrivals import Arrivals
+from app.own_requests import OwnRequests
 from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
@@ -22,6 +23,7 @@ class Services:
     clock: Callable[[], float]
     arrivals: Arrivals
     notices: Notices
+    own_requests: OwnRequests
     is_available: Callable[[str], bool]
     public_url: str | None
     is_signup_open: bool

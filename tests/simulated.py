@@ -28,6 +28,7 @@ from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
 from app.arrivals import Arrivals
+from app.own_requests import OwnRequests
 from app.services import Services
 from models import accounts, catalog, keys, ledger, logins
 from models.accounts import Account
@@ -36,6 +37,7 @@ from models.keys import ApiKey
 from models.ledger import FinalRow, Usage
 from models.live.memory import MemoryLive
 from models.notices import Notices
+from models.passes import Passes
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
 
@@ -187,6 +189,7 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             clock=clock,
             arrivals=Arrivals(),
             notices=Notices(),
+            own_requests=OwnRequests(Passes(clock)),
             is_available=lambda model: model != "codex-1",
             public_url=None,
             is_signup_open=True,
