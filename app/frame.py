@@ -27,6 +27,7 @@ _MENU: Final = (
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
     ("/app/limits", "Limits", "limits"),
+    ("/app/playground", "Playground", "playground"),
     ("/docs", "Docs", "docs"),
 )
 _ADMIN_MENU: Final = (("/app/admin", "Admin", "admin"),)

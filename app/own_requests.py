@@ -11,7 +11,7 @@ Whoever stops reading closes the connection, which the gateway takes for a clien
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -89,7 +89,7 @@ class OwnRequests:
             self._server.should_exit = True
             await self._serving
 
-    async def stream(self, key: ApiKey, body: Mapping[str, Any]) -> AsyncIterator[Happening]:
+    async def stream(self, key: ApiKey, body: Mapping[str, Any]) -> AsyncGenerator[Happening]:
         """A chat completion. `key` was read as its owner's. Ends after `Ended` or `Refused`. Raises
         `httpx.TransportError` when the connection breaks. Close it (`aclosing`) to stop the request."""
         secret = self._passes.mint(key)
@@ -111,7 +111,7 @@ class OwnRequests:
             self._passes.end(secret)
 
 
-async def _happenings(answer: httpx.Response) -> AsyncIterator[Happening]:
+async def _happenings(answer: httpx.Response) -> AsyncGenerator[Happening]:
     request_id = answer.headers.get("x-request-id", "")
     if answer.status_code != 200:
         yield refusal(await answer.aread(), answer.status_code, request_id)

@@ -120,6 +120,25 @@ def choice(
     return drawn
 
 
+def text_area(
+    label: str,
+    *,
+    name: str,
+    rows: int,
+    value: str = "",
+    help: str = "",
+    placeholder: str | None = None,
+    **attributes: object,
+) -> Field:
+    """Several lines. `name` is its key in what the form sends."""
+    drawn = Field(label, help=help)
+    with drawn.box:
+        control = tag("textarea", value, name=name, rows=str(rows), placeholder=placeholder, **attributes)
+    control.mark(label)
+    drawn.holds(control)
+    return drawn
+
+
 def form(
     on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None, *, action: str = "", label: str = ""
 ) -> ui.element:
