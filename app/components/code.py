@@ -89,8 +89,9 @@ class LiveCode:
         return panel
 
 
-def render_tabs(samples: Mapping[str, str], *, label: str) -> Markup:
-    group = next(_ids)
+def render_tabs(samples: Mapping[str, str], *, label: str, name: str = "") -> Markup:
+    """`name` is its own on the page; without one it gets a number."""
+    group = name or next(_ids)
     tabs, panels = [], []
     for index, (language, text) in enumerate(samples.items()):
         name = _TITLES.get(language, language)

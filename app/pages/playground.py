@@ -14,7 +14,7 @@ import httpx
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app import address, components, docs_text, frame, login, playground_form
+from app import address, components, docs_text, frame, login, own_keys, playground_form
 from app.components import Field, LiveCode, set_attributes, tag
 from app.components.answer import AnswerCard
 from app.own_requests import Began, Ended, Happening, Piece, Refused
@@ -44,7 +44,7 @@ async def show(services: Services, viewer: Viewer) -> None:
     frame.title(
         "Playground", "A real request as one of your keys: it counts, costs and is refused like any other."
     )
-    own = await _working_keys(services, viewer.account_id)
+    own = await own_keys.working(services, viewer.account_id)
     if not services.catalog.models:
         with components.empty_card(
             "playground", "No models configured", "The operator lists them in the catalog."
@@ -59,13 +59,6 @@ async def show(services: Services, viewer: Viewer) -> None:
             components.button("Create key", icon="plus", href="/app/keys")
     else:
         _Page(services, viewer, own).draw()
-
-
-async def _working_keys(services: Services, account_id: int) -> list[ApiKey]:
-    now = services.now()
-    allowed = (await services.database.read(keys.allowed, account_id)).key_ids
-    lines = await services.database.read(keys.listing, account_id, now=now)
-    return [line.key for line in lines if line.key.id in allowed]
 
 
 class _Page:
