@@ -224,5 +224,14 @@ HEADERS: Final = (
         "x-should-retry",
         "On refusals: true or false, whether OpenAI's packages should try again by themselves.",
     ),
+    (
+        "x-starscoo-bound",
+        "On plain answers that ended at a bound which you did not set: model, its usual bound on output, or "
+        "monthly_tokens, what the cap had left.",
+    ),
+    (
+        "x-starscoo-dropped",
+        "With x-starscoo-unsupported: drop, the parameters that were left out.",
+    ),
     ("x-request-id", "On every answer: the name under which the operator finds this request."),
 )

@@ -37,8 +37,9 @@ from app.duties import Duties
 from app.health import Health
 from app.ledger_care import LedgerCare
 from app.mail import Outbox, server_of
+from app.own_requests import OwnRequests
 from app.services import Services
-from app.serving import PublicServer, loopback_server, public_config
+from app.serving import PublicServer, loopback_address, loopback_server, public_config
 from app.settings import Settings, key_named
 from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
@@ -48,6 +49,7 @@ from models.live.fallback import FallbackLive
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
 from models.notices import Notices
+from models.passes import Passes
 
 log = logging.getLogger("starscoo")
 
@@ -62,6 +64,7 @@ class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
     _duties: Sequence[asyncio.Task[None]] = ()
+    _sandbox_task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -75,7 +78,6 @@ class Starscoo:
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._sandbox_task: asyncio.Task[None] | None = None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
@@ -87,8 +89,9 @@ class Starscoo:
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
         self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
+        self.passes = Passes(clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(self.database, self.live, clock),
+            authenticator=Authenticator(self.database, self.live, clock, self.passes),
             admission=Admission(self.live),
             router=router,
             providers=providers,
@@ -97,6 +100,7 @@ class Starscoo:
             max_body=int(settings.max_body),
             notices=Notices(),
         )
+        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.services = self._services(models, router, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
@@ -108,7 +112,6 @@ class Starscoo:
             limiter=settings.counts_in,
             care=self._care,
         )
-        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
 
@@ -132,6 +135,7 @@ class Starscoo:
                 running=lambda: len(self.pipeline.parts.running),
                 clock=self.clock,
             ),
+            own_requests=OwnRequests(self.passes),
             is_available=router.is_available,
             public_url=public_url,
             is_signup_open=self.settings.signup == "open",
@@ -192,6 +196,7 @@ class Starscoo:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
             await server.ready.wait()
+        await self.services.own_requests.open(self.gateway, drain_seconds=SETTLE_SECONDS)
 
     def drain(self) -> None:
         """No new work from now on; what runs may end."""
@@ -200,6 +205,7 @@ class Starscoo:
     async def stop(self) -> None:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
+        await self.services.own_requests.close()
         if self.pipeline.parts.running:
             # The server has waited for them already; what is left is being settled.
             await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
@@ -304,7 +310,7 @@ def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str,
 
 def sandbox_access(bound: socket.socket, access: Mapping[str, Access]) -> dict[str, Access]:
     """All vendors are the sandbox on its loopback port."""
-    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    address = loopback_address(bound)
     return {
         name: Access(
             address if (entry.vendor or name) == "anthropic" else f"{address}/v1", "sandbox", entry.vendor

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from app.arrivals import Arrivals
 from app.health import Health
 from app.mail import Outbox
+from app.own_requests import OwnRequests
 from models.catalog import Catalog
 from models.database import Database
 from models.live import Live
@@ -27,6 +28,7 @@ class Services:
     arrivals: Arrivals
     notices: Notices
     health: Health
+    own_requests: OwnRequests
     is_available: Callable[[str], bool]
     public_url: str | None
     is_signup_open: bool

@@ -1,4 +1,5 @@
-"""The servers that carry the application: one for people and clients, one on loopback for the sandbox."""
+"""The servers that carry the application: one for people and clients, and inner ones on loopback, for the sandbox and
+for the requests that this server's own pages send."""
 
 import asyncio
 import contextlib
@@ -74,13 +75,25 @@ def public_config(
     )
 
 
-def loopback_server(app: ASGIApp) -> tuple[InnerServer, socket.socket]:
-    """A server on a free port of this machine's loopback; its socket is bound already."""
+def loopback_server(app: ASGIApp, *, drain_seconds: int | None = None) -> tuple[InnerServer, socket.socket]:
+    """A server on a free port of this machine's loopback; its socket is bound already. When it is told to end, it
+    waits so long for what runs, without `drain_seconds` until it has ended."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, lifespan="off", http="httptools", log_level="warning", access_log=False, server_header=False
+        app,
+        lifespan="off",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=drain_seconds,
     )
     # NiceGUI looks through all servers of the process for its own, also at ones that are not loaded yet.
     config.load()
     return InnerServer(config), bound
+
+
+def loopback_address(bound: socket.socket) -> str:
+    """Without a slash at the end."""
+    return f"http://127.0.0.1:{bound.getsockname()[1]}"

@@ -192,6 +192,49 @@
     }
   });
 
+  // Links out of the dashboard's shell are the browser's own; NiceGUI would look for them among its sub-pages.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="/"]');
+    if (link && !/^\/app(?:[/?#]|$)/.test(link.getAttribute("href"))) event.stopPropagation();
+  }, true);
+
+  // What is typed into a form that says so outlives a reload of its tab, not a logout.
+  const keptUnder = "starscoo-form ";
+  const keyOf = (form) => keptUnder + form.dataset.kept;
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-kept]");
+    if (!form) return;
+    try { sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(new FormData(form)))); } catch { /* full, or forbidden */ }
+  });
+
+  function restoreForms() {
+    document.querySelectorAll("form[data-kept]:not([data-restored])").forEach((form) => {
+      form.dataset.restored = "1";
+      let kept = null;
+      try { kept = JSON.parse(sessionStorage.getItem(keyOf(form))); } catch { /* nothing kept */ }
+      if (!kept) return;
+      for (const [name, text] of Object.entries(kept)) {
+        const field = form.elements[name];
+        if (field && (!field.options || [...field.options].some((each) => each.value === text))) field.value = text;
+      }
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+
+  function forgetForms() {
+    try {
+      Object.keys(sessionStorage).filter((key) => key.startsWith(keptUnder)).forEach((key) => sessionStorage.removeItem(key));
+    } catch { /* nothing kept */ }
+  }
+
+  document.addEventListener("submit", (event) => { if (event.target.getAttribute("action") === "/logout") forgetForms(); });
+
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("form[data-sends]");
+    if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+
   // A form that was sent is not sent again by a second click.
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
@@ -269,7 +312,7 @@
   function soon() {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); keepFocus(); });
+    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); restoreForms(); keepFocus(); });
   }
 
   function start() {
@@ -293,7 +336,30 @@
       }));
     },
     // A page that is being left by a form of its own (logging out) is on its way already.
-    leave() { if (!document.querySelector("form[data-sent]")) location.replace("/login"); },
+    leave() { forgetForms(); if (!document.querySelector("form[data-sent]")) location.replace("/login"); },
+    // Words of an answer, [text, whether it was only thought]; without them an empty page for the next answer.
+    words(id, added) {
+      const box = getHtmlElement(id);
+      if (!box) return;
+      if (!added) return void box.replaceChildren();
+      const follows = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
+      for (const [text, isThought] of added) {
+        const kind = isThought ? "y-thought" : "";
+        if (box.lastElementChild?.className !== kind) box.append(Object.assign(document.createElement("span"), { className: kind }));
+        box.lastElementChild.append(text);
+      }
+      if (follows) box.scrollTop = box.scrollHeight;
+    },
+    // When the button that had the focus has made room for this one.
+    keepFocus(id) {
+      requestAnimationFrame(() => requestAnimationFrame(() => { if (document.activeElement === document.body) getHtmlElement(id)?.focus(); }));
+    },
+    fill(id, text) {
+      const field = getHtmlElement(id);
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.focus();
+    },
     close(id) { getHtmlElement(id)?.close(); },
     toast(text, kind) {
       const box = document.querySelector(".s-toasts");

@@ -1,7 +1,7 @@
 """Parts that pages are made of. What only shows is markup (pure, escaped); what listens is an element."""
 
 from app.components import meter
-from app.components.code import code_block, code_tabs, render_code
+from app.components.code import LiveCode, code_block, code_tabs, render_code
 from app.components.controls import Kind, button, copy_button, segmented
 from app.components.dialogs import Dialog, cancel_button, dialog, toast
 from app.components.elements import html, set_attributes, tag
@@ -15,6 +15,7 @@ __all__ = [
     "Dialog",
     "Field",
     "Kind",
+    "LiveCode",
     "PillKind",
     "act",
     "banner",

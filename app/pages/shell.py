@@ -15,7 +15,7 @@ from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import account, admin, key, keys, limits, overview, usage
+from app.pages import account, admin, key, keys, limits, overview, playground, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -32,6 +32,7 @@ _ROUTES: Final[dict[str, Show]] = {
     "/usage": usage.show,
     "/limits": limits.show,
     "/account": account.show,
+    "/playground": playground.show,
 }
 
 
