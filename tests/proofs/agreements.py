@@ -50,9 +50,17 @@ def of_dashboard(database: Database, found: Books, customers: Sequence[Customer]
         days = database.read_now(usage.by_day, account_id, since=since, until=until)
         told_days = Counter[str]()
         for day in days:
-            told_days.update(requests=day.requests, tokens=day.total_tokens, cost=day.cost_nusd)
+            told_days.update(
+                requests=day.requests,
+                prompt=day.prompt_tokens,
+                output=day.completion_tokens,
+                tokens=day.total_tokens,
+                cost=day.cost_nusd,
+            )
         wanted = Counter(
             requests=len(rows),
+            prompt=sum(map(prompt_of, rows)),
+            output=sum(row.output_tokens for row in rows),
             tokens=sum(row.total_tokens for row in rows),
             cost=sum(row.cost_nusd for row in rows),
         )

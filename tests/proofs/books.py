@@ -212,6 +212,7 @@ def faults_of(one: Seen, row: RequestRow, sent_bytes: int) -> list[str]:
         most = max(order.output, len(TEXT))
         if order.fault == "garbage":  # nobody can tell what it is, but for its size
             most = max(most, sent_bytes // BYTES_PER_TOKEN)
-        if not row.is_estimated or prompt_of(row) != order.prompt_estimate or row.output_tokens > most:
+        prompts = (order.prompt_estimate, order.usage.prompt_tokens)
+        if not row.is_estimated or prompt_of(row) not in prompts or row.output_tokens > most:
             return [f"{order} was {row.outcome} and is metered at {written}, estimated: {row.is_estimated}"]
     return []
