@@ -26,6 +26,7 @@ _MENU: Final = (
     ("/app", "Overview", "overview"),
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
+    ("/app/requests", "Requests", "requests"),
     ("/app/limits", "Limits", "limits"),
     ("/docs", "Docs", "docs"),
 )

@@ -14,7 +14,7 @@ from models.notices import Notices
 class Services:
     """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
     what the operator says the address is; None means: as the request came. `arrivals` tells open
-    pages what has just been settled."""
+    pages what has just been settled. Rows of single requests are kept for `keep_requests_days`."""
 
     database: Database
     live: Live
@@ -27,6 +27,7 @@ class Services:
     is_signup_open: bool
     is_sandbox: bool
     is_secure: bool
+    keep_requests_days: int = 90
 
     def now(self) -> int:
         """Unix seconds."""

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from starlette.types import ASGIApp
 
-from app import assets, failures, forms, headers
+from app import assets, failures, forms, headers, requests_file
 from app.components import chart
 from app.pages import docs, landing, models, reset, shell, signing
 from app.services import Services
@@ -21,6 +21,7 @@ def register_all(services: Services, outer: FastAPI) -> None:
     nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     assets.register(outer)
     forms.register(services, outer)
+    requests_file.register(services, outer)
     failures.register(outer)
     chart.use_own_bundle()
     for module in (landing, signing, reset, shell, docs, models):

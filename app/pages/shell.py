@@ -14,7 +14,7 @@ from app import components, failures, frame, login
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import admin, keys, limits, overview, usage
+from app.pages import admin, keys, limits, overview, requests, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -28,6 +28,7 @@ _ROUTES: Final[dict[str, Show]] = {
     "/": overview.show,
     "/keys": keys.show,
     "/usage": usage.show,
+    "/requests": requests.show,
     "/limits": limits.show,
 }
 
