@@ -21,7 +21,11 @@ from models.request_log import Cursor, Query
 MOST_LINES: Final = 1_000_000
 
 
-def register(services: Services, outer: FastAPI) -> None:
+def register(
+    services: Services, outer: FastAPI, *, most_lines: int = MOST_LINES, piece: int = requests_csv.PIECE
+) -> None:
+    """`piece` is how many lines are read at a time."""
+
     async def send(request: Request) -> Response:
         viewer = await login.viewer_of(services, request)
         if viewer is None:
@@ -34,7 +38,7 @@ def register(services: Services, outer: FastAPI) -> None:
             "content-disposition": f'attachment; filename="{file_name(viewer.email, query, now)}"',
             "cache-control": "no-store",
         }
-        lines = _lines(services, request, viewer, query)
+        lines = _lines(services, request, viewer, query, (most_lines, piece))
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     outer.add_route("/app/requests.csv", send, methods=["GET"])
@@ -48,16 +52,17 @@ def file_name(email: str, query: Query, now: int) -> str:
     return f"starscoo-{account}-{stretch}.csv"
 
 
-async def _lines(services: Services, request: Request, viewer: Viewer, query: Query) -> AsyncIterator[str]:
+async def _lines(
+    services: Services, request: Request, viewer: Viewer, query: Query, bounds: tuple[int, int]
+) -> AsyncIterator[str]:
     database = services.database
     keys = await database.read(requests_csv.names, viewer.account_id)
     yield requests_csv.head()
     after: Cursor | None = None
-    left = MOST_LINES
+    left, most = bounds
     while left > 0:
-        size = min(left, requests_csv.PIECE)
         piece = await database.read(
-            requests_csv.piece, viewer.account_id, query, keys=keys, after=after, size=size
+            requests_csv.piece, viewer.account_id, query, keys=keys, after=after, size=min(left, most)
         )
         yield piece.text
         left -= piece.lines

@@ -31,6 +31,7 @@ class Dialog:
             "dialog", "", " ".join(["s-dialog", *(kind for kind, is_so in kinds.items() if is_so)])
         )
         self._on_close = on_close
+        self._is_side = is_side
         self.is_open = False
         if is_persistent:
             set_attributes(self._box, data_persistent="true", closedby="none")
@@ -45,6 +46,8 @@ class Dialog:
         with self._body:
             heading = tag("h2", title)
             set_attributes(self._box, aria_labelledby=heading.html_id)
+            if self._is_side:  # long ones would open at their first button, far below
+                set_attributes(heading, tabindex="-1", autofocus="")
             yield self._body
         self.is_open = True
         ui.run_javascript(f"starscoo.open({self._box.id})")

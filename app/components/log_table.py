@@ -24,11 +24,8 @@ KINDS: Final[dict[str, PillKind]] = {
     RUNNING: "note",
     REFUSED: "caution",
 }
-_HEADS: Final = (
-    ("Time", ""),
-    ("Status", ""),
-    ("Model", ""),
-    ("Key", ""),
+_HEADS: Final = (("Time", ""), ("Status", ""), ("Model", ""), ("Key", ""))
+_FIGURES: Final = (
     ("Tokens in", "s-num"),
     ("Tokens out", "s-num"),
     ("First token", "s-num"),
@@ -48,23 +45,26 @@ def status_pill(entry: Entry) -> Markup:
     return pill(KINDS.get(status, "plain"), STATUSES.get(status, status))
 
 
-def render(entries: Sequence[Entry], *, names: Mapping[int, str], now: int, caption: str) -> Markup:
-    """`names` are of the keys by their internal id."""
+def render(
+    entries: Sequence[Entry], *, names: Mapping[int, str], now: int, is_refused: bool = False
+) -> Markup:
+    """`names` are of the keys by their internal id. `is_refused`: all of them are, so figures have no columns."""
+    heads = (*_HEADS, ("Why", "")) if is_refused else (*_HEADS, *_FIGURES)
     head = Markup("").join(
         Markup('<th scope="col" role="columnheader"{}>{}</th>').format(
             Markup(' class="{}"').format(css) if css else "", title
         )
-        for title, css in _HEADS
+        for title, css in heads
     )
-    rows = Markup("").join(_row(entry, names, now) for entry in entries)
+    rows = Markup("").join(_row(entry, names, now, 1 if is_refused else len(_FIGURES)) for entry in entries)
     return Markup(
         '<div class="s-table-box l-log s-compact"><table class="s-table" role="table">'
         '<caption class="s-sr">{}</caption><thead role="rowgroup"><tr role="row">{}</tr></thead>'
         '<tbody role="rowgroup">{}</tbody></table></div>'
-    ).format(caption, head, rows)
+    ).format("Requests, newest first", head, rows)
 
 
-def _row(entry: Entry, names: Mapping[int, str], now: int) -> Markup:
+def _row(entry: Entry, names: Mapping[int, str], now: int, columns: int) -> Markup:
     """Times stand in the visitor's own, with seconds."""
     owner = entry.row or entry.refusal
     assert owner is not None
@@ -80,7 +80,7 @@ def _row(entry: Entry, names: Mapping[int, str], now: int) -> Markup:
         ).format(theme.icon("stream"))
     model = Markup("{}{}").format(clipped(owner.model or "–"), mark)
     key = clipped(names.get(owner.key_id, "a former key"))
-    rest = _figures(entry.row) if entry.row is not None else _reason(entry.refusal, now)
+    rest = _figures(entry.row) if entry.row is not None else _reason(entry.refusal, now, columns)
     return Markup(
         '<tr role="row" class="l-row"><td role="cell" data-label="Time" class="l-time">{}</td>'
         '<td role="cell" data-label="Status" class="s-state">{}</td>'
@@ -109,11 +109,11 @@ def _figures(row: RequestRow) -> Markup:
     )
 
 
-def _reason(refusal: RefusalRow | None, now: int) -> Markup:
+def _reason(refusal: RefusalRow | None, now: int, columns: int) -> Markup:
     text = "" if refusal is None else refusal_words.reason(refusal, now=now)
     return Markup(
-        '<td role="cell" data-label="Why" colspan="5" class="l-why"><span title="{0}">{0}</span></td>'
-    ).format(text)
+        '<td role="cell" data-label="Why" colspan="{1}" class="l-why"><span title="{0}">{0}</span></td>'
+    ).format(text, columns)
 
 
 def _time(ms: int | None) -> str:

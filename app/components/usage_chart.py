@@ -21,6 +21,13 @@ from models.usage_series import Histograms, Line
 OWN_SERIES: Final = 6
 OTHER: Final = "other"
 _FONT: Final = '"Inter Variable", system-ui, sans-serif'
+_CONFIG: Final = {
+    "displayModeBar": False,
+    "responsive": True,
+    "locale": "en-US",
+    "doubleClick": False,
+    "showTips": False,
+}
 _MEASURED: Final[dict[Measure, str]] = {
     "requests": "requests",
     "errors": "errors",
@@ -121,7 +128,7 @@ def figure(shown: Chart, *, is_dark: bool) -> dict[str, Any]:
     return {
         "data": [draw(series, shown, palette[series.colour]) for series in shown.series],
         "layout": _layout(shown, ink),
-        "config": {"displayModeBar": False, "responsive": True, "locale": "en-US", "doubleClick": False},
+        "config": dict(_CONFIG),
     }
 
 
@@ -191,7 +198,11 @@ def _bars(series: Series, shown: Chart, colour: str) -> dict[str, Any]:
 
 
 def _line(series: Series, shown: Chart, colour: str) -> dict[str, Any]:
-    """With a point for every value: one between two gaps would be no line."""
+    """With points where there are few, and where one alone between two gaps would be no line."""
+    values, most = series.values, range(len(series.values))
+    is_alone = [
+        all(values[near] is None for near in (place - 1, place + 1) if near in most) for place in most
+    ]
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -204,7 +215,7 @@ def _line(series: Series, shown: Chart, colour: str) -> dict[str, Any]:
         "line": {"color": colour, "width": 2},
         "marker": {
             "color": colour,
-            "size": 5,
+            "size": [5 if len(most) <= 60 or alone else 0 for alone in is_alone],
             "opacity": [0.5 if place == shown.running else 1 for place in range(len(shown.names))],
         },
     }

@@ -184,7 +184,7 @@ class _Page:
         self._about.text = _EXPLAINED[shown.view]
         self._about.visible = bool(self._about.text)
         names = {key_id: label for key_id, _, label in facet_values.key_labels(found.keys)}
-        table = log_table.render(page.entries, names=names, now=found.now, caption="Requests, newest first")
+        table = log_table.render(page.entries, names=names, now=found.now, is_refused=shown.view == "refused")
         self._table.set_content(str(table))
         self._table.visible = bool(page.entries)
         self._none.clear()
@@ -258,7 +258,8 @@ class _Page:
 
     async def _turn(self, *, before: Cursor | None = None, after: Cursor | None = None) -> None:
         await self._put(replace(self._shown, before=before, after=after, request=""))
-        ui.run_javascript("document.querySelector('main h1')?.scrollIntoView({block: 'start'})")
+        with self._content:  # the button that was pressed is gone
+            ui.run_javascript("scrollTo(0, 0)")
 
     async def _newest(self) -> None:
         if self._shown == self._shown.anew():
