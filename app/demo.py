@@ -199,9 +199,9 @@ def _people(session: Session, kept: Kept, hourly_requests: int, *, now: int) -> 
 
 
 def _own_key(session: Session, account_id: int, secret: str, now: int) -> str:
-    """The key that was kept, or a new one when it was revoked or belongs to a database that is gone."""
+    """The key that was kept, or a new one when it was revoked or replaced, or belongs to a database that is gone."""
     found = keys.authenticate(session, keys.digest(secret), now=now)
-    if found is not None and found.account_id == account_id:
+    if found is not None and found.account_id == account_id and found.replaced_at is None:
         return secret
     return keys.issue(session, account_id, OWN, actor=CUSTOMER, now=now).secret
 

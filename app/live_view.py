@@ -19,10 +19,11 @@ PAUSE_S: Final = 1
 
 
 class Throttled:
-    """For `told`: draws at once, then once a second at most however much arrives, and never misses the last."""
+    """For `told`: draws at once, then once in `pause_s` at most however much arrives, and never misses the last."""
 
-    def __init__(self, draw: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, draw: Callable[[], Awaitable[None]], *, pause_s: float = PAUSE_S) -> None:
         self._draw = draw
+        self._pause_s = pause_s
         self._is_due = False
         self._is_drawing = False
 
@@ -35,7 +36,7 @@ class Throttled:
             while self._is_due:
                 self._is_due = False
                 await self._draw()
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(self._pause_s)
         finally:
             self._is_drawing = False
 

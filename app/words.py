@@ -65,6 +65,12 @@ def utc_day(at: int) -> str:
     return f"{moment.day} {moment.strftime('%b %H:%M')} UTC"
 
 
+def utc_date(at: int) -> str:
+    """1 Dec 2026 00:00 UTC"""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment.strftime('%b %Y %H:%M')} UTC"
+
+
 def until(at: int, now: int) -> Markup:
     """`in 38 min (14:00 UTC)`; the first part ticks in the browser."""
     when = utc(at) if at - now < 24 * 3600 else utc_day(at)

@@ -19,7 +19,7 @@ from models.database import Database
 from models.windows import DAY
 
 EMAIL: Final = "busy@example.com"
-PASSWORD: Final = "a million requests"  # noqa: S105  # of a database made to be thrown away
+PASSWORD: Final = "a million requests"  # of a database made to be thrown away
 ROWS: Final = 1_000_000
 _KEYS: Final = ("Shop", "Texts", "Search", "Inbox", "Translations", "Experiments")
 _MEAN_OF_DAYS: Final = 6.1 / 7

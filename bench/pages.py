@@ -9,19 +9,19 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from app import log_shown, usage_shown
-from app.arrivals import Arrivals
 from app.components import usage_chart
-from app.pages import keys, limits, overview, requests, usage
+from app.main import Starscoo
+from app.pages import keys, limits_view, overview, requests, usage
 from app.services import Services
+from app.settings import Settings
 from bench.data import EMAIL
-from models import accounts, catalog, counts, request_log, requests_csv
+from models import accounts, key_overview, request_log, requests_csv
 from models.database import Database
-from models.live.memory import MemoryLive
-from models.notices import Notices
 from models.request_log import Query
 
 USAGE: Final = (
@@ -47,36 +47,35 @@ LOG: Final = (
 
 
 async def main(path: Path, rounds: int) -> None:
-    database = Database(f"sqlite:///{path}")
-    try:
-        services, account_id = _services(database)
-        print(f"{'page':55}  median     p95")
-        for name, read in _readings(services, account_id).items():
-            took = []
-            for _ in range(rounds):
-                begun = time.perf_counter()
-                await read()
-                took.append((time.perf_counter() - begun) * 1000)
-            took.sort()
-            print(f"{name:55}{took[len(took) // 2]:8.1f}{took[-(-len(took) * 95 // 100) - 1]:8.1f}")
-    finally:
-        database.close()
+    services, account_id = _services(path)
+    print(f"{'page':55}  median     p95")
+    for name, read in _readings(services, account_id).items():
+        took = []
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            await read()
+            took.append((time.perf_counter() - begun) * 1000)
+        took.sort()
+        print(f"{name:55}{took[len(took) // 2]:8.1f}{took[-(-len(took) * 95 // 100) - 1]:8.1f}")
 
 
 def _readings(services: Services, account_id: int) -> dict[str, Callable[[], Awaitable[object]]]:
     database = services.database
     newest = database.read_now(request_log.page, account_id, Query()).entries[0]
+    public_id = next(key.public_id for key in database.read_now(request_log.keys_of, account_id))
     key_names = database.read_now(requests_csv.names, account_id)
     readings: dict[str, Callable[[], Awaitable[object]]] = {
         "/app": lambda: overview.read(services, account_id),
         "/app/keys": lambda: keys.read(services, account_id),
-        "/app/limits": lambda: limits.read(services, account_id),
+        "/app/keys/{id}": lambda: database.read(
+            key_overview.read_key, account_id, public_id, now=services.now(), most=20
+        ),
+        "/app/limits": lambda: limits_view.read(services, account_id),
     }
-    for address in USAGE:
-        readings[address] = lambda address=address: _usage(services, account_id, address)
-    for address in LOG:
-        shown = log_shown.parse(address)
-        readings[address] = lambda shown=shown: requests.read(services, account_id, shown)
+    readings |= {address: partial(_usage, services, account_id, address) for address in USAGE}
+    readings |= {
+        address: partial(requests.read, services, account_id, log_shown.parse(address)) for address in LOG
+    }
     deep = database.read_now(
         request_log.page, account_id, Query(until=services.now() - 40 * 86_400), size=1
     ).entries[0]
@@ -106,28 +105,19 @@ async def _usage(services: Services, account_id: int, address: str) -> None:
     )
 
 
-def _services(database: Database) -> tuple[Services, int]:
+def _services(path: Path) -> tuple[Services, int]:
     """Of the time at which the database was made, as one day more would be empty."""
+    url = f"sqlite:///{path}"
+    database = Database(url)
+    database.migrate()
     account = database.read_now(accounts.find_by_email, EMAIL)
     assert account is not None, "make the database with bench.data first"
     newest = database.read_now(request_log.page, account.id, Query(), size=1).entries[0]
+    database.close()
     now = float(newest.at_ms // 1000 + 60)
-    live = MemoryLive(lambda: now)
-    live.fill(database.read_now(counts.counted_of_all, now=int(now)))
-    services = Services(
-        database=database,
-        live=live,
-        catalog=catalog.load(catalog.default_path()),
-        clock=lambda: now,
-        arrivals=Arrivals(),
-        notices=Notices(),
-        is_available=lambda _: True,
-        public_url=None,
-        is_signup_open=True,
-        is_sandbox=False,
-        is_secure=False,
-    )
-    return services, account.id
+    starscoo = Starscoo(Settings(database_url=url, limiter="memory"), clock=lambda: now)
+    starscoo.prepare()
+    return starscoo.services, account.id
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ class UsageHour(SQLModel, table=True):
     `first_token_times` and `total_times` are packed histograms (`models.histogram`)."""
 
     __tablename__ = "usage_hours"
+    __table_args__ = (Index("usage_hours_hour", "hour"),)
 
     account_id: int = Field(primary_key=True)
     hour: int = Field(primary_key=True)

@@ -27,6 +27,7 @@ from models.database import Database
 from models.live import Limit as LimitName
 from models.live.memory import MemoryLive
 from models.notices import Notices
+from models.passes import Passes
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
@@ -51,8 +52,9 @@ class Gateway:
         providers = create_providers(self.transport, access)
         self.ledger = Ledger(database, self.clock)
         self.notices = Notices()
+        self.passes = Passes(self.clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(database, self.live, self.clock),
+            authenticator=Authenticator(database, self.live, self.clock, self.passes),
             admission=Admission(self.live),
             router=Router(self.catalog, providers),
             providers=providers,

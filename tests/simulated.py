@@ -7,7 +7,8 @@
 
     simulated.run(tmp_path, story)
 
-What lies outside NiceGUI's app (forms, assets, /v1) is not there; tests of it need a running server.
+What lies outside NiceGUI's app is asked with `house.read` (whole documents) or not there (/v1): tests of that need a
+running server.
 """
 
 import asyncio
@@ -28,16 +29,21 @@ from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 from sqlalchemy import text
 from sqlmodel import Session
+from starlette.types import ASGIApp
 
 from app.arrivals import Arrivals
+from app.health import Health
+from app.ledger_care import LedgerCare
+from app.own_requests import OwnRequests
 from app.services import Services
-from models import accounts, catalog, keys, ledger, logins
+from models import accounts, catalog, keys, ledger, logins, processes
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey
 from models.ledger import FinalRow, Usage
 from models.live.memory import MemoryLive
 from models.notices import Notices
+from models.passes import Passes
 from models.refusals import Line
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
@@ -52,6 +58,7 @@ class House:
     live: MemoryLive
     clock: Clock
     open_clients: AsyncExitStack
+    outer: FastAPI
 
     def now(self) -> int:
         return int(self.clock())
@@ -125,8 +132,15 @@ class House:
         assert answer.status_code == 404
         return answer.text
 
-    async def _browser(self, who: Account | None) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url="http://test")
+    async def read(self, path: str, who: Account | None = None, **headers: str) -> httpx.Response:
+        """A page that is a whole document, or a form's answer: what lies outside NiceGUI's app."""
+        client = await self._browser(who, self.outer)
+        return await client.get(
+            path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+
+    async def _browser(self, who: Account | None, app: ASGIApp | None = None) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app or core.app), base_url="http://test")
         await self.open_clients.enter_async_context(client)
         if who is not None:
             token = self.database.run_now(logins.open_login, who.id, device="test", now=self.now())
@@ -216,18 +230,36 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             clock=clock,
             arrivals=Arrivals(),
             notices=Notices(),
+            health=_health(database, live, clock),
+            own_requests=OwnRequests(Passes(clock)),
             is_available=lambda model: model != "codex-1",
             public_url=None,
             is_signup_open=True,
             is_sandbox=False,
             is_secure=False,
         )
-        _register(services)
-        yield House(services, database, live, clock, open_clients)
+        outer = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        _register(services, outer)
+        yield House(services, database, live, clock, open_clients, outer)
     database.close()
 
 
-def _register(services: Services) -> None:
+def _health(database: Database, live: MemoryLive, clock: Clock) -> Health:
+    """Of a process that does nothing."""
+    process = database.run_now(processes.register, "memory", now_ms=int(clock() * 1000))
+    care = LedgerCare(database, live, clock, keep_days=90, rest=0)
+    return Health(
+        database,
+        care,
+        limiter="memory",
+        process=lambda: process,
+        backlog=lambda: 0,
+        running=lambda: 0,
+        clock=clock,
+    )
+
+
+def _register(services: Services, outer: FastAPI) -> None:
     from app import pages  # NiceGUI's simulation forgets page modules at its end
 
-    pages.register_all(services, FastAPI())
+    pages.register_all(services, outer)

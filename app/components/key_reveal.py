@@ -1,7 +1,8 @@
 """The one moment a key is seen: shown, copied, tried out, gone.
 
 The secret lives in one local variable and in the dialog, which empties itself on closing. The dialog waits for
-the key's first request and says what became of it.
+the key's first request and says what became of it. Of a key that has two secrets, only a request that came with the
+new one counts.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from app.components.controls import button, copy_button
 from app.components.dialogs import Dialog
 from app.components.elements import html, set_attributes, tag
 from app.services import Services
+from models import keys
 from models.keys import Issued
 
 _ENABLED_AFTER_S: Final = 5
@@ -37,19 +39,17 @@ class KeyReveal:
     def show(self, issued: Issued) -> None:
         request = ui.context.client.request
         with self._dialog.filled("Save your key now"):
-            tag(
-                "p", "This is the only time it is shown. We keep a fingerprint of it, not the key.", "s-quiet"
-            )
-            box = tag("div", "", "s-stack s-tight")
+            tag("p", _once(issued), "s-quiet")
+            box = tag("div", "", "s-stack")
             with box:
                 _secret_line(issued, address.base_url(self._services, request))
-            code_tabs(programs(self._services, request, issued.secret), label="Language")
+                code_tabs(programs(self._services, request, issued.secret), label="Language")
             news = tag("div", "", "s-arrival", role="status")
             with news:
                 html(_waiting())
             with tag("div", "", "s-buttons s-end"):
                 done = button("I saved it", on_click=self._dialog.close)
-                set_attributes(done, disabled=True)
+                set_attributes(done, disabled=True, data_after_copy="")
             enable = lambda: set_attributes(done, disabled=None)  # noqa: E731
             box.on("copied", enable, args=[])
             ui.timer(_ENABLED_AFTER_S, enable, once=True)
@@ -58,13 +58,27 @@ class KeyReveal:
     def _await_first_request(self, issued: Issued, news: ui.element, enable: Callable[[], Any]) -> None:
         async def told(arrivals: list[Arrival]) -> None:
             mine = [arrival for arrival in arrivals if arrival.key_id == issued.key.id]
-            if mine:
+            if mine and await self._is_of_new(issued):
                 enable()
                 news.clear()
                 with news:
                     html(_arrived(mine[-1]))
 
         self._services.arrivals.follow(issued.key.account_id, news, told)
+
+    async def _is_of_new(self, issued: Issued) -> bool:
+        """Whether the new secret was used: noted here with the request itself, written by other processes."""
+        key = issued.key
+        if not issued.is_rotation or self._services.uses.seen(key.digest) is not None:
+            return True
+        found = await self._services.database.read(keys.get, key.account_id, key.public_id)
+        return found.digest == key.digest and found.used_at is not None
+
+
+def _once(issued: Issued) -> str:
+    once = "This is the only time it is shown. We keep a fingerprint of it, not the key."
+    until = issued.key.old_until
+    return f"{once} The old one works until {words.utc_day(until)}." if issued.is_rotation and until else once
 
 
 def programs(services: Services, request: Request, secret: str) -> dict[str, str]:
@@ -90,7 +104,7 @@ def _secret_line(issued: Issued, base_url: str) -> None:
             set_attributes(label, for_=field.html_id)
             field.mark("Key")
             copy_button("Copy key", copies_from=f"#{field.html_id}")
-            download = tag("button", "", "s-button s-plain", type="button", data_file=".env")
+            download = tag("button", "", "s-button s-plain", type="button", data_file="starscoo.env")
             set_attributes(
                 download, data_download=f"STARSCOO_KEY={issued.secret}\nOPENAI_BASE_URL={base_url}\n"
             )

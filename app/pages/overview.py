@@ -143,6 +143,8 @@ class _Page:
 
     def _draw_form(self) -> None:
         async def create(values: dict[str, str]) -> None:
+            if self._reveal.is_open:  # the second half of a double click
+                return
             field.accept()
             try:
                 issued = await issue(self._services, self._viewer, values.get("name", ""))

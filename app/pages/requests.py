@@ -14,7 +14,7 @@ from app.components.dialogs import Dialog
 from app.components.facets import Facets
 from app.log_shown import LASTS, VIEWS, Last, Shown
 from app.services import Services
-from models import request_log
+from models import request_log, windows
 from models.keys import ApiKey
 from models.ledger import SLOW_MS
 from models.logins import Viewer
@@ -52,7 +52,9 @@ async def read(services: Services, account_id: int, shown: Shown) -> Read:
     keys = await database.read(request_log.keys_of, account_id)
     query = shown.query(shown.picked.filters(keys), now)
     page = await database.read(request_log.page, account_id, query, before=shown.before, after=shown.after)
-    counts = await database.read(request_log.counts, account_id, query, now=now)
+    kept = now - services.keep_requests_days * windows.DAY  # sums reach further back than what can be listed
+    counted = query if query.since is not None else replace(query, since=kept - kept % windows.HOUR)
+    counts = await database.read(request_log.counts, account_id, counted, now=now)
     return Read(now, page, counts, keys)
 
 

@@ -7,7 +7,7 @@ import simulated
 from simulated import House
 
 from app import refusal_words
-from app.components import ladder, limit_form
+from app.components import ladder
 from app.login import LoggedOut
 from models import keys, limits, logins
 from models.limits import Ladder, Rung
@@ -17,14 +17,8 @@ from models.refusals import RefusalRow
 NOW = simulated.SUNDAY_NOON
 
 
-def test_numbers_are_read_as_people_write_them() -> None:
-    assert [limit_form.parse(text) for text in ("5000", "5,000", " 5 000 ", "5_000", "0")] == [5000] * 4 + [0]
-
-
-@pytest.mark.parametrize("text", ["", "many", "-1", "1.5", "1e3", "٣", "9" * 40])
-def test_what_is_no_whole_number_is_refused(text: str) -> None:
-    with pytest.raises(limit_form.NotANumber):
-        limit_form.parse(text)
+async def save(user: simulated.User, *, hourly: str = "", monthly: str = "") -> None:
+    await simulated.submit(user, "Limits of this key", hourly_requests=hourly, monthly_tokens=monthly)
 
 
 def test_every_value_shows_its_origin() -> None:
@@ -92,7 +86,7 @@ def test_meters_show_what_the_limiter_counts(tmp_path: Path) -> None:
         user = await house.visit("/app/limits", alice)
         said = simulated.shown(user)
         assert "1 of 1,000" in said
-        assert "500 held by running requests" in said
+        assert "Held by running requests 500" in " ".join(said.split())
         assert "No request of yours has been refused." in said
 
     simulated.run(tmp_path, story)
@@ -105,7 +99,7 @@ def test_a_lower_limit_binds_from_the_next_request(tmp_path: Path) -> None:
         user = await house.visit("/app/limits", alice)
         await simulated.press_in_row(user, "change", key.public_id)
         before = house.live.epoch(alice.id)
-        await simulated.submit(user, "Requests per hour", value="20")
+        await save(user, hourly="20")
         bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
         assert bound.key_requests == 20
         assert house.live.epoch(alice.id) > before
@@ -120,7 +114,7 @@ def test_a_value_above_the_account_is_refused_in_words_and_changes_nothing(tmp_p
         key = house.key(alice)
         user = await house.visit("/app/limits", alice)
         await simulated.press_in_row(user, "change", key.public_id)
-        await simulated.submit(user, "Requests per hour", value="1,001")
+        await save(user, hourly="1,001")
         assert "Raise the account first." in simulated.shown(user)
         bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
         assert bound.key_requests == 1000
@@ -143,7 +137,7 @@ def test_the_accounts_value_comes_back(tmp_path: Path) -> None:
         )
         user = await house.visit("/app/limits", alice)
         await simulated.press_in_row(user, "change", key.public_id)
-        await simulated.press(user, "Use account's hourly_requests")
+        await save(user, hourly="")
         steps = house.database.read_now(limits.ladder, alice.id, key.id, "hourly_requests", now=house.now())
         assert not steps.rungs[-1].is_set
 
@@ -165,10 +159,14 @@ def test_what_somebody_else_saved_meanwhile_is_never_overwritten(tmp_path: Path)
             actor="colleague@example.com",
             now=house.now(),
         )
-        await simulated.submit(user, "Requests per hour", value="20")
+        await save(user, hourly="20")
         assert "Somebody changed this meanwhile" in simulated.shown(user)
         bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
         assert bound.key_requests == 7
+        assert "7/h" in simulated.shown(user)  # the ladder in the dialog is that of now
+        await save(user, hourly="20")
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert bound.key_requests == 20
 
     simulated.run(tmp_path, story)
 
@@ -181,7 +179,7 @@ def test_an_open_page_whose_login_has_ended_changes_nothing(tmp_path: Path) -> N
         await simulated.press_in_row(user, "change", key.public_id)
         house.database.run_now(logins.close_all, alice.id)
         with pytest.raises(LoggedOut):
-            await simulated.submit(user, "Requests per hour", value="20")
+            await save(user, hourly="20")
         bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
         assert bound.key_requests == 1000
 
@@ -204,5 +202,53 @@ def test_a_key_of_somebody_else_cannot_be_changed_from_here(tmp_path: Path) -> N
                 actor=charlie.email,
                 now=house.now(),
             )
+
+    simulated.run(tmp_path, story)
+
+
+def test_both_limits_are_saved_at_once_and_old_and_new_are_told(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        await save(user, hourly="0.5k", monthly="2.5M")
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        assert (bound.key_requests, bound.key_tokens) == (500, 2_500_000)
+        said = simulated.shown(user)
+        assert "requests per hour 1,000/h → 500/h; tokens per month 5,000,000/month → 2,500,000/month" in said
+
+    simulated.run(tmp_path, story)
+
+
+def test_one_wrong_number_saves_neither(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        user = await house.visit("/app/limits", alice)
+        await simulated.press_in_row(user, "change", key.public_id)
+        for monthly in ("lots", "6M"):
+            await save(user, hourly="5", monthly=monthly)
+            bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+            assert (bound.key_requests, bound.key_tokens) == (1000, 5_000_000)
+        assert "6,000,000 is above this account's 5,000,000" in simulated.shown(user)
+
+    simulated.run(tmp_path, story)
+
+
+def test_keys_come_a_page_at_a_time(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        made = [house.key(alice, f"Key {number:02}") for number in range(27)]
+        user = await house.visit("/app/limits", alice)
+        said = simulated.shown(user)
+        assert "25 of 27 keys" in said
+        assert "Key 26" in said
+        assert "Key 01" not in said
+        await simulated.press(user, "Show 2 more")
+        said = simulated.shown(user)
+        assert "of 27 keys" not in said
+        assert "Key 00" in said
+        await simulated.press_in_row(user, "change", made[0].public_id)
 
     simulated.run(tmp_path, story)

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from browsing import Visitor
+from browsing import Visitor, choose
 from playwright.sync_api import expect
 
 REVOKED = '"code":"invalid_api_key"'
@@ -47,7 +47,7 @@ def test_a_newcomer_gets_an_answer_lowers_a_limit_is_refused_and_revokes(visitor
     expect(refusals).to_contain_text("Hourly request limit of this key: 1 of 1 requests")
 
     page.get_by_role("link", name="API keys").click()
-    page.get_by_role("button", name="Revoke My first key").click()
+    choose(page, "Revoke", "My first key")
     page.get_by_label("Write “My first key” to confirm").fill("My first key")
     page.get_by_role("button", name="Revoke key").click()
     expect(page.get_by_text("My first key is revoked")).to_be_visible()

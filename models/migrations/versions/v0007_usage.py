@@ -1,14 +1,14 @@
 """What the log of requests is read by: refusals in order of time, and the few requests that failed or were slow.
 
 Revision ID: 0007
-Revises: 0002
+Revises: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
