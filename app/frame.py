@@ -32,6 +32,7 @@ _MENU: Final = (
     ("/app", "Overview", "overview"),
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
+    ("/app/requests", "Requests", "requests"),
     ("/app/limits", "Limits", "limits"),
     ("/app/playground", "Playground", "playground"),
     ("/docs", "Docs", "docs"),

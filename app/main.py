@@ -126,6 +126,7 @@ class Starscoo:
             notices=self.pipeline.parts.notices,
             uses=self.pipeline.authenticator.uses,
             mail=outbox_of(self.settings),
+            keep_requests_days=self.settings.keep_requests_days,
             health=Health(
                 self.database,
                 self._care,

@@ -19,7 +19,8 @@ class Services:
     """`is_available(model_id)` tells whether an upstream credential stands behind a model. `public_url` is
     what the operator says the address is; None means: as the request came. `arrivals` tells open
     pages what has just been settled, `uses` knows when the secrets of rotated keys were last sent to this process.
-    `mail` is None without a mail server; then nothing offers a mail."""
+    `mail` is None without a mail server; then nothing offers a mail. Rows of single requests are kept for
+    `keep_requests_days`."""
 
     database: Database
     live: Live
@@ -36,6 +37,7 @@ class Services:
     is_secure: bool
     uses: SecretUses = field(default_factory=SecretUses)
     mail: Outbox | None = None
+    keep_requests_days: int = 90
 
     def now(self) -> int:
         """Unix seconds."""

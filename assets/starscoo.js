@@ -151,6 +151,7 @@
       at(".s-reveal").setAttribute("aria-pressed", String(shows));
       return undefined;
     }
+    document.querySelectorAll("details.f-facet[open]").forEach((list) => { if (!list.contains(event.target)) list.open = false; });
     if (at("[data-menu]")) return menu(!document.body.classList.contains("s-menu-open"));
     if (at(".s-scrim") || at(".s-menu nav a, .s-menu .s-who")) return menu(false);
     if (at("[data-close-dialog]")) return at("dialog")?.close();
@@ -178,6 +179,12 @@
   }, true);
 
   document.addEventListener("keydown", (event) => {
+    const list = event.key === "Escape" && event.target.closest?.("details.f-facet[open]");
+    if (list) {
+      list.open = false;
+      list.querySelector("summary").focus();
+      return;
+    }
     if (event.key === "Escape") {
       if (document.querySelector("dialog[open][data-persistent]")) event.preventDefault();
       else menu(false);
@@ -260,6 +267,8 @@
 
   const local = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
+  const clock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
   function tick() {
     const now = Date.now() / 1000;
     const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -267,6 +276,10 @@
     document.querySelectorAll("[data-ago]").forEach((each) => {
       put(each, ago(now - each.dataset.ago));
       each.title = local.format(each.dataset.ago * 1000);
+    });
+    document.querySelectorAll("[data-clock]").forEach((each) => {
+      put(each, clock.format(each.dataset.clock * 1000));
+      each.title = local.format(each.dataset.clock * 1000);
     });
     document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
   }

@@ -64,4 +64,5 @@ COLUMNS: Final = tuple(field.name for field in fields(Line))
 def last(session: Session, account_id: int, limit: int) -> list[RefusalRow]:
     """Newest first."""
     query = select(RefusalRow).where(RefusalRow.account_id == account_id)
-    return list(session.exec(query.order_by(col(RefusalRow.id).desc()).limit(limit)).all())
+    newest_first = (col(RefusalRow.at).desc(), col(RefusalRow.id).desc())
+    return list(session.exec(query.order_by(*newest_first).limit(limit)).all())

@@ -27,6 +27,8 @@ from nicegui.events import GenericEventArguments
 from nicegui.helpers import expects_arguments
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
+from sqlalchemy import text
+from sqlmodel import Session
 from starlette.types import ASGIApp
 
 from app.arrivals import Arrivals
@@ -42,6 +44,7 @@ from models.ledger import FinalRow, Usage
 from models.live.memory import MemoryLive
 from models.notices import Notices
 from models.passes import Passes
+from models.refusals import Line
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
 
@@ -94,6 +97,28 @@ class House:
         ]
         with self.database.write_batch() as connection:
             ledger.write(connection, [], rows, [])
+
+    def refused(self, key: ApiKey, *, code: str = "rate_limited", minutes_ago: int = 0) -> Line:
+        """A refusal by the key's own hourly limit of 10."""
+        at = self.now() - minutes_ago * 60
+        line = Line(
+            request_id=f"req_refused_{key.public_id}_{minutes_ago}",
+            at=at,
+            account_id=key.account_id,
+            key_id=key.id,
+            model="gpt-5",
+            status=429,
+            code=code,
+            message="Hourly request limit exceeded.",
+            limit_name="hourly_requests",
+            layer="key",
+            value=10,
+            count=10,
+            window_end=at - at % 3600 + 3600,
+        )
+        with self.database.write_batch() as connection:
+            ledger.write(connection, [], [], [line])
+        return line
 
     async def visit(self, path: str, who: Account | None = None) -> User:
         """A window of its own, logged in as `who`."""
@@ -178,6 +203,10 @@ async def submit(user: User, label: str, **fields: str) -> None:
     """The form of this label, filled in and sent."""
     form = the(user, lambda element: element.tag == "form" and element.props.get("aria-label") == label)
     await act(user, form, "submit", fields)
+
+
+def lose_table(session: Session, name: str) -> None:
+    session.connection().execute(text(f"DROP TABLE {name}"))
 
 
 def the(user: User, is_meant: Callable[[ui.element], bool]) -> ui.element:

@@ -5,6 +5,7 @@ from app.components.code import LiveCode, code_block, code_tabs, render_code
 from app.components.controls import Kind, button, copy_button, segmented
 from app.components.dialogs import Dialog, cancel_button, dialog, toast
 from app.components.elements import html, set_attributes, tag
+from app.components.facets import Facet
 from app.components.fields import Field, choice, field, form, form_error, search_field, text_area
 from app.components.figures import PillKind, card, figure, joined, pill
 from app.components.notices import banner, empty_card, failure_card
@@ -13,6 +14,7 @@ from app.components.tables import Column, act, clipped, table
 __all__ = [
     "Column",
     "Dialog",
+    "Facet",
     "Field",
     "Kind",
     "LiveCode",

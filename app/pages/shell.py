@@ -15,7 +15,7 @@ from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import account, admin, key, keys, limits, overview, playground, usage
+from app.pages import account, admin, key, keys, limits, overview, playground, requests, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -30,6 +30,7 @@ _ROUTES: Final[dict[str, Show]] = {
     "/keys": keys.show,
     "/keys/{id}": key.show,
     "/usage": usage.show,
+    "/requests": requests.show,
     "/limits": limits.show,
     "/account": account.show,
     "/playground": playground.show,
