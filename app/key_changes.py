@@ -17,8 +17,8 @@ _SAID: Final[Mapping[str, Callable[[AuditRow], str]]] = {
     "key.rotate": lambda row: f"Rotated, {row.old} → {row.new}",
     "key.reissue": lambda row: f"Issued again, {row.old} → {row.new}",
     "key.end_old": lambda row: f"Old secret {row.old} ended",
-    "key.expiry": lambda row: f"Expiry {row.old} → {row.new}",
-    "key.models": lambda row: f"Models {row.old} → {row.new}",
+    "key.expiry": lambda row: f"Expiry: {row.old} → {row.new}",
+    "key.models": lambda row: f"Models: {row.old} → {row.new}",
 }
 
 

@@ -26,9 +26,9 @@ def state(line: KeyLine, now: int) -> Markup:
     pill = components.pill("good", "Active") if line.is_used else components.pill("note", "Never used")
     notes = []
     if key.expires_at is not None and key.expires_at - now < SOON_S:
-        notes.append(Markup("expires {}").format(words.until(key.expires_at, now)))
+        notes.append(Markup("expires {}").format(words.within(key.expires_at, now)))
     if key.old_until is not None and rotation.has_old(key, now):
-        notes.append(Markup("old secret ends {}").format(words.until(key.old_until, now)))
+        notes.append(Markup("old secret ends {}").format(words.within(key.old_until, now)))
     if not notes:
         return pill
     return Markup('<span class="k-two">{}<small>{}</small></span>').format(pill, Markup(", ").join(notes))

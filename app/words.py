@@ -74,7 +74,12 @@ def utc_date(at: int) -> str:
 def until(at: int, now: int) -> Markup:
     """`in 38 min (14:00 UTC)`; the first part ticks in the browser."""
     when = utc(at) if at - now < 24 * 3600 else utc_day(at)
-    return Markup('<span data-until="{}">{}</span> ({})').format(at, _distance(at - now), when)
+    return Markup("{} ({})").format(within(at, now), when)
+
+
+def within(at: int, now: int) -> Markup:
+    """`in 38 min`, ticking in the browser, where the moment itself stands elsewhere."""
+    return Markup('<span data-until="{}">{}</span>').format(at, _distance(at - now))
 
 
 def ago(at: int | None, now: int, never: str = "never") -> Markup:

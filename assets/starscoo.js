@@ -299,23 +299,28 @@
     if (focused && !focused.isConnected && document.activeElement === document.body) twin(focused)?.focus({ preventScroll: true });
   }
 
+  const opener = (menu) => document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
   // A row's menu stands under its button, above it where there is no room below.
   document.addEventListener("beforetoggle", (event) => {
     const menu = event.target;
     if (!menu.matches?.(".s-pop") || event.newState !== "open") return;
-    const box = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`).getBoundingClientRect();
+    const box = opener(menu).getBoundingClientRect();
+    menu.openedAt = box.top;
     const isLow = box.bottom + 44 + menu.childElementCount * 36 > innerHeight;
     menu.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`;
     menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
     menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
   }, true);
   const openMenu = () => document.querySelector(".s-pop:popover-open");
-  document.addEventListener("scroll", () => openMenu()?.hidePopover(), true);
+  document.addEventListener("scroll", () => {
+    const menu = openMenu();
+    if (menu && Math.abs(opener(menu).getBoundingClientRect().top - menu.openedAt) > 8) menu.hidePopover();
+  }, true);
   document.addEventListener("click", (event) => { if (event.target.closest?.(".s-pop [data-act]")) openMenu()?.hidePopover(); }, true);
   document.addEventListener("keydown", (event) => {
     const open = openMenu();
     if (!open || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
-    const acts = [...open.querySelectorAll("button")];
+    const acts = [...open.querySelectorAll("button")].filter((each) => each.getClientRects().length);
     const here = acts.indexOf(document.activeElement);
     event.preventDefault();
     acts[(here + (event.key === "ArrowDown" ? 1 : here < 0 ? 0 : -1) + acts.length) % acts.length].focus();

@@ -34,8 +34,8 @@ class ShownKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """`shown` of the `found` keys that match, revoked ones last. `total` and `revoked` count all keys of the account,
-    and those that match and are revoked."""
+    """`shown` of the `found` keys that match, revoked ones last, each with the ladder of its hour alone. `total` and
+    `revoked` count all keys of the account, and those that match and are revoked."""
 
     shown: Sequence[ShownKey]
     found: int
@@ -68,7 +68,9 @@ def read_page(
     revoked = sum(key.revoked_at is not None for key in matching)
     found = matching if with_revoked else [key for key in matching if key.revoked_at is None]
     lines = keys.lines(session, account_id, found[:most], now=now)
-    return KeyPage([_shown(session, line, now) for line in lines], len(found), revoked, len(own))
+    return KeyPage(
+        [_shown(session, line, now, ["hourly_requests"]) for line in lines], len(found), revoked, len(own)
+    )
 
 
 def read_key(
@@ -94,12 +96,12 @@ def matches(key: ApiKey, wanted: str) -> bool:
     return text in key.name.casefold() or text in (key.last4.casefold(), (key.old_last4 or "").casefold())
 
 
-def _shown(session: Session, line: KeyLine, now: int) -> ShownKey:
+def _shown(session: Session, line: KeyLine, now: int, names: Sequence[Limit] = limits.KEY_LIMITS) -> ShownKey:
     key = line.key
     return ShownKey(
         line,
         limits.effective(session, key.account_id, key.id, now=now),
-        {name: limits.ladder(session, key.account_id, key.id, name, now=now) for name in limits.KEY_LIMITS},
+        {name: limits.ladder(session, key.account_id, key.id, name, now=now) for name in names},
     )
 
 

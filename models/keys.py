@@ -304,8 +304,10 @@ def find(session: Session, public_id: str) -> ApiKey:
 
 def is_used(session: Session, key: ApiKey) -> bool:
     """Whether it ever had a request admitted: its rows may be gone, its sums stay."""
-    if last_used(session, key) is not None:
-        return True
+    return last_used(session, key) is not None or _has_sums(session, key)
+
+
+def _has_sums(session: Session, key: ApiKey) -> bool:
     of_key = (col(UsageMonth.account_id) == key.account_id, col(UsageMonth.key_id) == key.id)
     return session.exec(select(UsageMonth.month).where(*of_key).limit(1)).first() is not None
 
@@ -348,17 +350,19 @@ def new_secret(public_id: str = "") -> str:
 
 
 def _line(session: Session, key: ApiKey, tokens_month: int, now: int) -> KeyLine:
-    was_used = is_used(session, key)
-    hour_ms = windows.hour_of(now) * windows.HOUR * 1000
+    used_at = last_used(session, key)
+    was_used = used_at is not None or _has_sums(session, key)
+    hour_start = windows.hour_of(now) * windows.HOUR
     this_hour = (
         select(func.count())
         .select_from(RequestRow)
-        .where(RequestRow.key_id == key.id, col(RequestRow.admitted_ms) >= hour_ms)
+        .where(RequestRow.key_id == key.id, col(RequestRow.admitted_ms) >= hour_start * 1000)
     )
+    is_used_now = used_at is not None and used_at >= hour_start
     return KeyLine(
         key=key,
-        last_used_at=last_used(session, key) if was_used else None,
-        requests_hour=session.exec(this_hour).one() if was_used else 0,
+        last_used_at=used_at,
+        requests_hour=session.exec(this_hour).one() if is_used_now else 0,
         tokens_month=tokens_month,
         is_used=was_used,
         may_reissue=key.revoked_at is None

@@ -5,6 +5,7 @@ the key's first request and says what became of it. Of a key that has two secret
 new one counts.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from models import keys
 from models.keys import Issued
 
 _ENABLED_AFTER_S: Final = 5
+_WRITTEN_AFTER_S: Final = 1.5
+"""How long another process may take to write that a secret was used."""
 
 
 class KeyReveal:
@@ -56,9 +59,19 @@ class KeyReveal:
         self._await_first_request(issued, news, enable)
 
     def _await_first_request(self, issued: Issued, news: ui.element, enable: Callable[[], Any]) -> None:
+        is_asking = False
+
         async def told(arrivals: list[Arrival]) -> None:
+            nonlocal is_asking
             mine = [arrival for arrival in arrivals if arrival.key_id == issued.key.id]
-            if mine and await self._is_of_new(issued):
+            if not mine or is_asking:
+                return
+            is_asking = True
+            try:
+                is_new = await self._is_of_new(issued)
+            finally:
+                is_asking = False
+            if is_new and not news.is_deleted:
                 enable()
                 news.clear()
                 with news:
@@ -67,12 +80,16 @@ class KeyReveal:
         self._services.arrivals.follow(issued.key.account_id, news, told)
 
     async def _is_of_new(self, issued: Issued) -> bool:
-        """Whether the new secret was used: noted here with the request itself, written by other processes."""
+        """Whether the new secret was used: noted here with the request itself, by other processes a second later."""
         key = issued.key
-        if not issued.is_rotation or self._services.uses.seen(key.digest) is not None:
-            return True
-        found = await self._services.database.read(keys.get, key.account_id, key.public_id)
-        return found.digest == key.digest and found.used_at is not None
+        for wait_s in (0, _WRITTEN_AFTER_S):
+            if not issued.is_rotation or self._services.uses.seen(key.digest) is not None:
+                return True
+            await asyncio.sleep(wait_s)
+            found = await self._services.database.read(keys.get, key.account_id, key.public_id)
+            if found.digest == key.digest and found.used_at is not None:
+                return True
+        return False
 
 
 def _once(issued: Issued) -> str:

@@ -8,7 +8,6 @@ from nicegui import ui
 
 from app import components, frame, key_changes, key_words, live_view, words
 from app.components import ladder, meter, sparkline, tables, tag
-from app.pages import key_forms
 from app.pages.key_acts import KeyActs
 from app.services import Services
 from models import key_overview, keys, rotation
@@ -123,15 +122,20 @@ class _Page:
         return components.joined(parts, "s-stack")
 
     def _line(self) -> Markup:
-        key = self._one.key
+        key, line = self._one.key, self._one.shown.line
+        used = (
+            Markup("<span>last used {}</span>").format(key_words.last_used(line, self._now))
+            if line.is_used
+            else Markup("")
+        )
         return Markup(
-            '<p class="k-line">{}<span class="s-mono">{}</span><span>created {}</span><span>last used {}</span>'
+            '<p class="k-line">{}<span class="s-mono">{}</span><span>created {}</span>{}'
             "<span>id <code>{}</code></span></p>"
         ).format(
-            key_words.state(self._one.shown.line, self._now),
+            key_words.state(line, self._now),
             keys.masked(key),
             words.local(key.created_at),
-            key_words.last_used(self._one.shown.line, self._now),
+            used,
             key.public_id,
         )
 
@@ -155,6 +159,10 @@ class _Page:
         total = Markup('<span class="s-quiet">{} · {} today</span>').format(
             words.plural(sum(hours), "request"), words.exact(self._one.today)
         )
+        if not sum(hours):
+            return components.card(
+                "Last 7 days", Markup('<p class="s-quiet">No requests yet in this time.</p>')
+            )
         return components.card("Last 7 days", sparkline.render(hours, now=self._now), more=total)
 
     def _secrets(self) -> Markup:
@@ -213,7 +221,7 @@ class _Page:
             for name, steps in self._one.shown.ladders.items()
         ]
         return components.card(
-            "Limits", components.joined(ladders, "s-grid2"), more=self._button("limits", "Change limits")
+            "Limits", components.joined(ladders, "k-ladders"), more=self._button("limits", "Change limits")
         )
 
     def _models(self) -> Markup:
@@ -227,20 +235,12 @@ class _Page:
 
     def _end(self) -> Markup:
         at = self._one.key.expires_at
-        text = Markup('<p class="{}">{}</p>').format(
-            "s-quiet" if at is None else "",
-            "Never expires."
-            if at is None
-            else Markup("{} {}").format(
-                key_forms.shown_end(at),
-                Markup('<span class="s-faint">({})</span>').format(
-                    words.until(at, self._now).partition(" (")[0]
-                    if at > self._now
-                    else words.ago(at, self._now)
-                ),
-            ),
-        )
-        return components.card("Expiry", text, more=self._button("expiry", "Change expiry"))
+        if at is None:
+            body = Markup('<p class="s-quiet">Never expires.</p>')
+        else:
+            distance = words.within(at, self._now) if at > self._now else words.ago(at, self._now)
+            body = Markup('<p>{} <span class="s-faint">({})</span></p>').format(words.utc_date(at), distance)
+        return components.card("Expiry", body, more=self._button("expiry", "Change expiry"))
 
     def _history(self) -> Markup:
         rows = [

@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from app import components, words
+from app import components
 from app.components import tag
 from models.database import Refused
 from models.keys import LONGEST_NAME
@@ -160,11 +160,6 @@ def _end_of(when: str, day: str, now: int) -> int | None:
     if last.year > 9000:
         raise BadDay
     return int(datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp()) + DAY
-
-
-def shown_end(expires_at: int | None) -> str:
-    """`Never`, `1 Dec 2026 00:00 UTC`"""
-    return "Never" if expires_at is None else words.utc_date(expires_at)
 
 
 def _tick(kind: str, name: str, value: str, word: str, is_on: bool) -> Markup:

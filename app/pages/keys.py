@@ -8,8 +8,7 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from app import components, frame, key_words, words
-from app.arrivals import Arrival
+from app import components, frame, key_words, live_view, words
 from app.components import Column, Field, ladder, menu, meter, tables, tag
 from app.components.tables import Cell
 from app.pages.key_acts import KeyActs
@@ -91,7 +90,8 @@ class _Page:
             components.button("Create key", icon="plus", on_click=self._ask_name)
         self._content = tag("div", "", "s-stack")
         self._acts = KeyActs(self._services, self._viewer, on_done=self.load)
-        self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
+        follow = live_view.Throttled(self._refresh)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, follow)
 
     async def load(self) -> None:
         """Reads anew. The list is replaced where it stands, so that a click meanwhile still finds its button."""
@@ -122,7 +122,7 @@ class _Page:
                 components.button("Create key", icon="plus", on_click=self._ask_name)
             return
         self._search = self._draw_search()
-        with tag("section", "", "s-card s-flush", aria_label="Keys"):
+        with tag("section", "", "s-card s-flush k-keys", aria_label="Keys"):
             self._table = components.table(_COLUMNS, [], caption="Your keys", on_act=self._act)
             self._none = tag("p", "", "s-quiet k-none")
             self._below = tag("div", "", "k-more")
@@ -177,7 +177,9 @@ class _Page:
             f"{place}-state": key_words.state(one.line, self._view.now),
             f"{place}-hour": _hour(one),
             f"{place}-month": self._month(one),
-            f"{place}-used": key_words.last_used(one.line, self._view.now),
+            f"{place}-used": Markup('<span class="k-used">{}</span>').format(
+                key_words.last_used(one.line, self._view.now)
+            ),
         }
 
     def _month(self, one: ShownKey) -> Cell:
@@ -185,7 +187,7 @@ class _Page:
         if standings is None:
             return words.counted(one.line.tokens_month)
         tokens = standings[1]
-        whose = "This key" if tokens.layer == "key" else "Whole account"
+        whose = "This key" if tokens.layer == "key" else "Account"
         drawn = meter.render(tokens, label=whose, now=self._view.now, is_slim=True)
         if tokens.layer == "key":
             return Markup('<span class="k-month">{}</span>').format(drawn)
@@ -197,13 +199,14 @@ class _Page:
         key = one.key
         if key.revoked_at is not None:
             return Markup("")
-        again = Markup("")
+        again = Markup("")  # beside the menu, and in it where there is no room beside
         if key_words.is_lost(self._services, one.line, self._view.now):
             again = components.act(
                 "reissue", key.public_id, "Lost it? Issue again", label=f"Lost it? Issue {key.name} again"
             )
         rest = "Pause" if key.paused_at is None else "Resume"
         acts = [
+            again,
             components.act("rotate", key.public_id, "Rotate", label=f"Rotate {key.name}"),
             components.act("rest", key.public_id, rest, label=f"{rest} {key.name}"),
             components.act("limits", key.public_id, "Limits", label=f"Change the limits of {key.name}"),
@@ -214,9 +217,11 @@ class _Page:
         opener = menu.render(f"menu-{key.public_id}", acts, label=f"Actions for {key.name}")
         return Markup('<span class="s-row-actions">{}{}</span>').format(again, opener)
 
-    async def _arrived(self, _: list[Arrival]) -> None:
+    async def _refresh(self) -> None:
         """Figures alone, while the same keys are shown: an open menu stays."""
         if self._acts.is_open:
+            return
+        if self._content.is_deleted:
             return
         before = self._shape()
         await self._read()
@@ -225,7 +230,10 @@ class _Page:
         if before != self._shape():
             self._draw_list()
             return
-        tables.put({place: cell for one in self._view.page.shown for place, cell in self._cells(one).items()})
+        with self._content:
+            tables.put(
+                {place: cell for one in self._view.page.shown for place, cell in self._cells(one).items()}
+            )
 
     def _shape(self) -> list[tuple[str, str, bool, bool]]:
         """What the rows and their buttons depend on."""

@@ -6,11 +6,10 @@ import pytest
 import simulated
 from simulated import House
 
-from app import key_changes
+from app import key_changes, words
 from app.arrivals import Arrival
 from app.components import menu, sparkline
 from app.login import LoggedOut
-from app.pages import key_forms
 from models import key_settings, keys, limits, logins, rotation
 from models.accounts import Account
 from models.audit import AuditRow
@@ -229,7 +228,7 @@ def test_an_expiry_is_the_end_of_a_day_in_utc(
         if fields["when"] == "day" and end is None:
             assert "lies in the past" in said or "Choose a day" in said
         elif end is not None:
-            assert key_forms.shown_end(end) in said
+            assert words.utc_date(end) in said
 
     simulated.run(tmp_path, story)
 
@@ -351,7 +350,7 @@ def test_what_a_menu_is_called_stays_text() -> None:
     ("act", "old", "new", "said"),
     [
         ("key.create", "", "Laptop", "Created"),
-        ("key.models", "all models", "gpt-5", "Models all models → gpt-5"),
+        ("key.models", "all models", "gpt-5", "Models: all models → gpt-5"),
         ("limit.hourly_requests", "1000", "no limit", "Requests per hour 1,000 → no limit"),
         ("limit.something_new", "1", "2", "something_new 1 → 2"),
         ("key.something_new", "", "", "key.something_new"),
