@@ -132,8 +132,14 @@ def _row(one: Customer, now: int) -> tuple[Markup, ...]:
         who,
         state(account.suspended_at),
         marks(account.plan, is_admin=account.is_admin, has_override=one.has_override),
-        meter.render(hour, label="Requests", now=now, is_slim=True),
-        meter.render(month, label="Tokens", now=now, is_slim=True),
+        _slim(hour, "Requests", now),
+        _slim(month, "Tokens", now),
+    )
+
+
+def _slim(standing: Standing, label: str, now: int) -> Markup:
+    return Markup('<span class="lim-cell">{}</span>').format(
+        meter.render(standing, label=label, now=now, is_slim=True)
     )
 
 
