@@ -41,6 +41,7 @@ class _Search:
         self._services = services
         self._text = text
         self._found: list[Customer] = []
+        self._has_more = False
 
     async def frame(self) -> None:
         frame.title(
@@ -63,7 +64,7 @@ class _Search:
         asked = self._text
         found = await self._page(None)
         if asked == self._text:  # else more was typed meanwhile, and that answer is the one to show
-            self._found = found
+            self._found, self._has_more = found, len(found) == customers.PAGE
             self._draw()
 
     async def _typed(self, text: str) -> None:
@@ -77,7 +78,9 @@ class _Search:
         await self.load()
 
     async def _more(self) -> None:
-        self._found += await self._page(self._found[-1].account.id)
+        older = await self._page(self._found[-1].account.id)
+        self._found += older
+        self._has_more = len(older) == customers.PAGE
         self._draw()
 
     async def _page(self, before_id: int | None) -> list[Customer]:
@@ -96,7 +99,7 @@ class _Search:
                 return
             with frame.card("", is_flush=True):
                 components.table(_COLUMNS, [_row(one, now) for one in found], caption="Customers")
-            if len(found) % customers.PAGE == 0:
+            if self._has_more:
                 components.button("Show older accounts", kind="plain", on_click=self._more)
 
 

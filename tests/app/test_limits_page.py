@@ -328,3 +328,23 @@ def test_a_refusal_names_who_set_the_limit_and_leads_to_changing_it(tmp_path: Pa
         assert "Staff of this server decides." in simulated.shown(user)
 
     simulated.run(tmp_path, story)
+
+
+def test_figures_begin_anew_with_the_hour(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        await house.live.reserve(
+            Claim(alice.id, key.id, bound, 1, 1), request_id="one", epoch=house.live.epoch(alice.id)
+        )
+        user = await house.visit("/app/limits", alice)
+        assert "1 of 1,000" in simulated.shown(user)
+        clock = simulated.the(user, lambda element: "data-due" in element.props)
+        assert clock.props["data-due"] == str(NOW + 3600)
+        house.clock.advance(3600)
+        await simulated.act(user, clock, "due")
+        assert "0 of 1,000" in simulated.shown(user)
+        assert clock.props["data-due"] == str(NOW + 7200)
+
+    simulated.run(tmp_path, story)
