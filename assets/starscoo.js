@@ -282,6 +282,11 @@
       each.title = local.format(each.dataset.clock * 1000);
     });
     document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
+    document.querySelectorAll("[data-due]").forEach((each) => {
+      if (now < Number(each.dataset.due) || each.told === each.dataset.due) return;
+      each.told = each.dataset.due;
+      each.dispatchEvent(new CustomEvent("due"));
+    });
   }
 
   // Lists are replaced whole when figures change: the button that had the focus gets it back in its new shape.

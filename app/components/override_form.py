@@ -8,13 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal, cast, get_args
 
 from markupsafe import Markup
-from nicegui import ui
 
 from app import components
 from app.components import ladder as ladders
 from app.components import numbers, tag
 from models.database import Refused
-from models.limits import SHORTEST_REASON, Conflict, Ladder
+from models.limits import SHORTEST_REASON, Conflict
 from models.limits_overview import Ladders
 from models.live import Limit
 
@@ -98,17 +97,15 @@ class Form:
         self._preview = preview
         self._look_again = look_again
         self._fields: dict[str, components.Field] = {}
-        self._places: dict[Limit, ui.html] = {}
-        with tag("div", "", "a-ladders"):
-            for name, ladder in steps.items():
-                with tag("div", "", "lim-form"):
-                    tag("h3", ladders.NAMES[name])
-                    self._places[name] = components.html(_ladder(name, ladder))
+        self._name = next(iter(steps))
         acts = {act: word for act, word in _ACTS.items() if act != "unlimited" or allows_unlimited}
         with components.form(self._submit, label="Override", on_input=self._show_preview):
             with tag("div", "", "s-grid2"):
                 components.choice("Limit", {name: ladders.NAMES[name] for name in steps}, name="name")
                 components.choice("What to do", acts, name="act")
+            self._ladder = components.html(Markup(""))
+            self._draw_ladder()
+            with tag("div", "", "s-grid2"):
                 self._fields["value"] = components.field(
                     "Value", name="value", help="A number such as 5,000, 20k or 50M."
                 )
@@ -135,10 +132,18 @@ class Form:
 
     async def _replace_ladders(self) -> None:
         self._steps = await self._look_again()
-        for name, ladder in self._steps.items():
-            self._places[name].set_content(str(_ladder(name, ladder)))
+        self._draw_ladder()
+
+    def _draw_ladder(self) -> None:
+        """Of the limit that is chosen."""
+        drawn = ladders.render(self._name, self._steps[self._name], shows_author=True)
+        self._ladder.set_content(str(drawn))
 
     async def _show_preview(self, values: dict[str, str]) -> None:
+        chosen = next((name for name in self._steps if name == values.get("name")), self._name)
+        if chosen != self._name:
+            self._name = chosen
+            self._draw_ladder()
         try:
             name, act, value = _wanted(values)
         except Unclear:
@@ -167,7 +172,3 @@ def _wanted(values: dict[str, str]) -> tuple[Limit, Act, int | None]:
         except numbers.NotANumber as problem:
             raise Unclear("value", str(problem)) from None
     return cast(Limit, name), cast(Act, act), value
-
-
-def _ladder(name: Limit, ladder: Ladder) -> Markup:
-    return ladders.render(name, ladder, shows_author=True)

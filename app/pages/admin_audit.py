@@ -35,6 +35,7 @@ class _Trail:
         self._services = services
         self._wanted = {name: query.get(name, "") for name in _FILTERS}
         self._lines: list[AuditRow] = []
+        self._has_more = False
 
     async def frame(self) -> None:
         frame.title("Audit trail", "Every change of keys, limits, plans, roles and accounts, newest first.")
@@ -63,7 +64,7 @@ class _Trail:
         asked = dict(self._wanted)
         lines = await self._page(None)
         if asked == self._wanted and not self._content.is_deleted:
-            self._lines = lines
+            self._lines, self._has_more = lines, len(lines) == audit.PAGE
             self._draw()
 
     async def _filter(self, values: dict[str, str]) -> None:
@@ -100,7 +101,9 @@ class _Trail:
         return None if found is None else found.id
 
     async def _more(self) -> None:
-        self._lines += await self._page(self._lines[-1].id)
+        older = await self._page(self._lines[-1].id)
+        self._lines += older
+        self._has_more = len(older) == audit.PAGE
         self._draw()
 
     def _draw(self) -> None:
@@ -113,7 +116,7 @@ class _Trail:
                 return
             with frame.card("", is_flush=True):
                 draw(self._lines, names_account=True)
-            if len(self._lines) % audit.PAGE == 0:
+            if self._has_more:
                 components.button("Show older acts", kind="plain", on_click=self._more)
 
 

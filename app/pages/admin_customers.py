@@ -40,6 +40,7 @@ class _Search:
         self._services = services
         self._text = text
         self._found: list[Customer] = []
+        self._has_more = False
 
     async def frame(self) -> None:
         frame.title(
@@ -62,7 +63,7 @@ class _Search:
         asked = self._text
         found = await self._page(None)
         if asked == self._text:  # else more was typed meanwhile, and that answer is the one to show
-            self._found = found
+            self._found, self._has_more = found, len(found) == customers.PAGE
             self._draw()
 
     async def _typed(self, text: str) -> None:
@@ -76,7 +77,9 @@ class _Search:
         await self.load()
 
     async def _more(self) -> None:
-        self._found += await self._page(self._found[-1].account.id)
+        older = await self._page(self._found[-1].account.id)
+        self._found += older
+        self._has_more = len(older) == customers.PAGE
         self._draw()
 
     async def _page(self, before_id: int | None) -> list[Customer]:
@@ -95,7 +98,7 @@ class _Search:
                 return
             with frame.card("", is_flush=True):
                 components.table(_COLUMNS, [_row(one, now) for one in found], caption="Customers")
-            if len(found) % customers.PAGE == 0:
+            if self._has_more:
                 components.button("Show older accounts", kind="plain", on_click=self._more)
 
 
@@ -131,8 +134,14 @@ def _row(one: Customer, now: int) -> tuple[Markup, ...]:
         who,
         state(account.suspended_at),
         marks(account.plan, is_admin=account.is_admin, has_override=one.has_override),
-        meter.render(hour, label="Requests", now=now, is_slim=True),
-        meter.render(month, label="Tokens", now=now, is_slim=True),
+        _slim(hour, "Requests", now),
+        _slim(month, "Tokens", now),
+    )
+
+
+def _slim(standing: Standing, label: str, now: int) -> Markup:
+    return Markup('<span class="lim-cell">{}</span>').format(
+        meter.render(standing, label=label, now=now, is_slim=True)
     )
 
 

@@ -16,11 +16,12 @@ from models.live import Limit
 from models.logins import Viewer
 from models.plans import FIXED, PlanLine
 
-_SETTINGS: Final[dict[Limit, str]] = {
-    "hourly_requests": "STARSCOO_STARTER_HOURLY_REQUESTS",
-    "monthly_tokens": "STARSCOO_STARTER_MONTHLY_TOKENS",
-    "concurrent_requests": "STARSCOO_STARTER_CONCURRENT_REQUESTS",
-}
+_SETTINGS: Final = (
+    "STARSCOO_STARTER_HOURLY_REQUESTS",
+    "STARSCOO_STARTER_MONTHLY_TOKENS",
+    "STARSCOO_STARTER_CONCURRENT_REQUESTS",
+)
+_NAMES: Final = Markup(", ").join(Markup("<code>{}</code>").format(name) for name in _SETTINGS)
 
 
 async def show(services: Services, viewer: Viewer) -> None:
@@ -79,7 +80,7 @@ class _Plans:
                     return
             self._confirm(line, wanted)
 
-        components.html(_source(line, self._services.now()), "lim-note", "p")
+        components.html(_source(line, self._services.now()), "a-source", "p")
         with components.form(check, label=f"Plan {line.plan.name.capitalize()}"):
             with tag("div", "", "s-grid3"):
                 for name, value in shown.items():
@@ -174,18 +175,17 @@ class _Plans:
 def _inherits(line: PlanLine, name: Limit) -> str:
     inherit = line.inherit[name]
     others = line.accounts - inherit
-    more = f" {words.plural(others, 'other has', 'others have')} a value of their own." if others else ""
+    own = words.plural(others, "other has a value of its own", "others have values of their own")
+    more = f" {own}." if others else ""
     return f"{words.plural(inherit, 'account inherits', 'accounts inherit')} it.{more}"
 
 
 def _source(line: PlanLine, now: int) -> Markup:
     if line.plan.edited_at is None:
-        return Markup("Set by {} at each start of the server, until you save here.").format(
-            ", ".join(_SETTINGS.values())
+        return Markup("Set at each start of the server by the settings {}, until you save here.").format(
+            _NAMES
         )
     return Markup(
-        "Edited {} by {}. These values win over the settings ({}), also after a restart, until the plan follows the "
+        "Edited {} by {}. These values win over the settings {}, also after a restart, until the plan follows the "
         "settings again."
-    ).format(
-        words.ago(line.plan.edited_at, now), line.plan.edited_by or "staff", ", ".join(_SETTINGS.values())
-    )
+    ).format(words.ago(line.plan.edited_at, now), line.plan.edited_by or "staff", _NAMES)

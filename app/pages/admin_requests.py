@@ -50,6 +50,7 @@ class _Requests:
         self._viewer = viewer
         self._waiting: list[AskLine] = []
         self._decided: list[AskLine] = []
+        self._has_more = {"waiting": False, "decided": False}
 
     def frame(self) -> None:
         self._tabs = tag("div")
@@ -67,9 +68,11 @@ class _Requests:
     async def _page(
         self, which: asks.Which, *, before_id: int | None = None, after_id: int | None = None
     ) -> list[AskLine]:
-        return await self._services.database.read(
+        found = await self._services.database.read(
             asks.listing, which, now=self._services.now(), before_id=before_id, after_id=after_id
         )
+        self._has_more[which] = len(found) == asks.PAGE
+        return found
 
     def _draw(self) -> None:
         now = self._services.now()
@@ -86,14 +89,14 @@ class _Requests:
                     components.table(
                         _WAITING_COLUMNS, rows, caption="Waiting requests, longest first", on_act=self._act
                     )
-                    if len(self._waiting) % asks.PAGE == 0:
+                    if self._has_more["waiting"]:
                         with tag("div", "", "lim-more"):
                             components.button("Show newer ones", kind="plain", on_click=self._more_waiting)
             if self._decided:
                 with frame.card("Decided", is_flush=True):
                     rows = [_decided_row(line, now) for line in self._decided]
                     components.table(_DECIDED_COLUMNS, rows, caption="Decided requests, newest first")
-                    if len(self._decided) % asks.PAGE == 0:
+                    if self._has_more["decided"]:
                         with tag("div", "", "lim-more"):
                             components.button("Show older ones", kind="plain", on_click=self._more_decided)
 

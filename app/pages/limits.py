@@ -17,7 +17,7 @@ from app.components.key_limits import Values
 from app.pages import limits_asks, limits_view
 from app.pages.limits_view import KEYS_PER_PAGE, REFUSALS_PER_PAGE, View
 from app.services import Services
-from models import alerts, limits
+from models import alerts, limits, windows
 from models.database import Refused
 from models.limits_overview import KeyLimits, Ladders
 from models.live import Limit
@@ -56,6 +56,8 @@ class _Page:
             self._ask_button.visible = False
         self._saved = tag("div", "", "lim-saved", role="status")
         self._content = tag("div", "", "s-stack")
+        self._due = windows.hour_end(self._services.now())
+        self._clock = tag("span", "", data_due=str(self._due)).on("due", self._hour_over, args=[])
         self._dialog = components.dialog(is_wide=True)
         self._asks = limits_asks.Asks(self._services, self._viewer, on_change=self.load)
         refresh = live_view.Throttled(self._refresh)
@@ -101,6 +103,13 @@ class _Page:
             self._refused.set_content(str(limits_view.refusals(view, is_owner=True)))
         with self._content:
             ui.run_javascript(_PUT % json.dumps(limits_view.cells(view)))
+
+    async def _hour_over(self) -> None:
+        """Windows begin anew without any request: the only change of figures that nobody tells of. The browser does,
+        and once more a minute later where its clock is ahead of this one."""
+        await self._refresh()
+        self._due = max(windows.hour_end(self._services.now()), self._due + 60)
+        components.set_attributes(self._clock, data_due=str(self._due))
 
     def _draw_keys(self) -> None:
         view = self._view

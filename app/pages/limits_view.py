@@ -240,16 +240,19 @@ def _reason(row: RefusalRow, now: int) -> Markup:
 
 def _setter(row: RefusalRow, view: View, *, is_owner: bool) -> Markup:
     if row.limit_name is None:
-        return Markup("–")
+        return Markup("")
     override = view.whole.setters.get(row.request_id)
     if override is None:
         return Markup("{}").format(f"plan {view.overview.account.plan.capitalize()}")
-    return Markup('<span class="a-long" dir="auto">{}</span>').format(_set_by(override, is_owner=is_owner))
+    own = "you" if is_owner and override.author == view.overview.account.email else override.author
+    return Markup('<span class="a-long" dir="auto">{}</span>').format(
+        _set_by(override, own, is_owner=is_owner)
+    )
 
 
-def _set_by(override: Override, *, is_owner: bool) -> str:
+def _set_by(override: Override, own: str, *, is_owner: bool) -> str:
     if not override.is_staff:
-        return f"{override.author}, on this key"
+        return f"{own}, on this key"
     who = "staff" if is_owner else override.author
     return f"{who}: “{override.reason}”" if override.reason else who
 

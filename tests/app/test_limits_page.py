@@ -1,18 +1,23 @@
 """/app/limits: figures as the gateway enforces them, and the change of a key's own limits."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import simulated
+from markupsafe import Markup
 from simulated import House
 
 from app import refusal_words
 from app.components import ladder
 from app.login import LoggedOut
-from models import keys, limits, logins
+from app.pages import limits_view
+from models import keys, ledger, limits, logins
+from models.forecast import Forecast, Pace
 from models.limits import Ladder, Rung
 from models.live import Claim
-from models.refusals import RefusalRow
+from models.refusals import Line, RefusalRow
 
 NOW = simulated.SUNDAY_NOON
 
@@ -250,5 +255,96 @@ def test_keys_come_a_page_at_a_time(tmp_path: Path) -> None:
         assert "of 27 keys" not in said
         assert "Key 00" in said
         await simulated.press_in_row(user, "change", made[0].public_id)
+
+    simulated.run(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Forecast("unlimited"), "Nothing to use up: this account has no monthly cap."),
+        (Forecast("used_up"), "Used up for this month."),
+        (Forecast("too_little"), "Too little use yet for a forecast: it needs two days of requests."),
+        (
+            Forecast("lasts", percent=62),
+            "At the pace of the last 7 days it lasts: some 62% will be used at the month's end.",
+        ),
+        (
+            Forecast("runs_out", at=NOW + 4 * 86_400),
+            "Used up about 26 Nov, at the pace of the last 7 days.",
+        ),
+        (Forecast("runs_out", at=NOW + 7200), "Used up about 14:00 UTC, at the pace of the last 7 days."),
+    ],
+)
+def test_a_forecast_claims_no_more_than_is_known(found: Forecast, said: str) -> None:
+    assert Markup(limits_view.outlook(found, Pace(700, 168, 9), NOW)).striptags() == said
+
+
+def test_the_step_that_binds_is_marked_also_where_a_key_is_set_above_its_account() -> None:
+    plan = Rung("plan", 1000, "plan Starter", "", "", None, True)
+    staff = Rung("account", 3, "set by staff", "boss", "Abuse was reported", NOW, True)
+    own = Rung("key", 600, "set on this key", "alice@example.com", "", None, True)
+    whole = Ladder([plan, staff, own], 3, "set by staff")
+    assert ladder.origin("hourly_requests", whole) == "3/h · set by staff until 22 Nov 12:00 UTC"
+    [marked] = re.findall(r'<li class="lim-sets">.*?</li>', ladder.render("hourly_requests", whole))
+    assert "3/h" in marked
+
+
+def test_a_refusal_names_who_set_the_limit_and_leads_to_changing_it(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        limit: dict[str, Any] = {
+            "status": 429,
+            "code": "rate_limited",
+            "limit_name": "hourly_requests",
+            "window_end": NOW,
+        }
+        lines = [
+            Line("one", NOW, alice.id, key.id, "gpt-5", layer="key", value=7, count=7, **limit),
+            Line("two", NOW, alice.id, key.id, "gpt-5", layer="account", value=1000, count=1000, **limit),
+        ]
+        house.database.run_now(
+            limits.set_key_limit,
+            alice.id,
+            key.public_id,
+            "hourly_requests",
+            7,
+            actor=alice.email,
+            now=NOW,
+        )
+        with house.database.write_batch() as connection:
+            ledger.write(connection, [], [], lines)
+        user = await house.visit("/app/limits", alice)
+        said = " ".join(simulated.shown(user).split())
+        assert "you, on this key" in said
+        assert "plan Starter" in said
+        table = simulated.the(
+            user, lambda element: "The last refused requests" in str(element.props.get("innerHTML", ""))
+        )
+        await simulated.act(user, table, "click", ["change", key.public_id])
+        assert "Use account's value" in simulated.shown(user)
+        await simulated.act(user, table, "click", ["ask", "hourly_requests"])
+        assert "Staff of this server decides." in simulated.shown(user)
+
+    simulated.run(tmp_path, story)
+
+
+def test_figures_begin_anew_with_the_hour(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        bound = house.database.read_now(limits.effective, alice.id, key.id, now=house.now())
+        await house.live.reserve(
+            Claim(alice.id, key.id, bound, 1, 1), request_id="one", epoch=house.live.epoch(alice.id)
+        )
+        user = await house.visit("/app/limits", alice)
+        assert "1 of 1,000" in simulated.shown(user)
+        clock = simulated.the(user, lambda element: "data-due" in element.props)
+        assert clock.props["data-due"] == str(NOW + 3600)
+        house.clock.advance(3600)
+        await simulated.act(user, clock, "due")
+        assert "0 of 1,000" in simulated.shown(user)
+        assert clock.props["data-due"] == str(NOW + 7200)
 
     simulated.run(tmp_path, story)
