@@ -28,6 +28,7 @@ from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
 from app.arrivals import Arrivals
+from app.mail import Outbox
 from app.services import Services
 from models import accounts, catalog, keys, ledger, logins
 from models.accounts import Account
@@ -109,11 +110,11 @@ class House:
         return client
 
 
-def run(directory: Path, story: Callable[[House], Awaitable[None]]) -> None:
-    """Plays the story in a fresh house."""
+def run(directory: Path, story: Callable[[House], Awaitable[None]], *, mail: Outbox | None = None) -> None:
+    """Plays the story in a fresh house; with `mail` in one that sends mail."""
 
     async def whole() -> None:
-        async with _house(directory) as house:
+        async with _house(directory, mail) as house:
             await story(house)
 
     asyncio.run(whole())
@@ -174,7 +175,7 @@ def the(user: User, is_meant: Callable[[ui.element], bool]) -> ui.element:
 
 
 @asynccontextmanager
-async def _house(directory: Path) -> AsyncIterator[House]:
+async def _house(directory: Path, mail: Outbox | None) -> AsyncIterator[House]:
     clock = Clock(SUNDAY_NOON)
     database = Database(f"sqlite:///{directory / 'starscoo.db'}", durability="normal")
     database.migrate()
@@ -192,6 +193,7 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             is_signup_open=True,
             is_sandbox=False,
             is_secure=False,
+            mail=mail,
         )
         _register(services)
         yield House(services, database, live, clock, open_clients)
