@@ -152,18 +152,16 @@ class Forms:
         return RedirectResponse("/forgot?done=sent", 303)
 
     async def _mail_reset(self, email: str, address: str) -> None:
-        services, now = self._services, self._services.now()
+        services = self._services
         try:
-            account = await self._database.read(accounts.find_by_email, email)
-            if account is None or account.suspended_at is not None or services.mail is None:
-                return
-            token = await self._database.run(
-                logins.issue_reset, account.id, actor=logins.VISITOR, address=address, now=now
-            )
+            asked = await self._database.run(logins.ask_reset, email, address=address, now=services.now())
         except (Refused, SQLAlchemyError) as error:
             log.error("A reset link could not be made: %s", error)
             return
-        services.mail.send(letters.password_reset(f"{services.public_url}/reset/{token}"), account.email)
+        if asked is not None and services.mail is not None:
+            account, token = asked
+            link = f"{services.public_url}/reset/{token}"
+            services.mail.send(letters.password_reset(link), account.email)
 
     async def reset(self, request: Request, fields: dict[str, str]) -> Response:
         address = login.address_of(request)

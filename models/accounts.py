@@ -144,39 +144,6 @@ def set_email(
     return old
 
 
-def set_suspended(
-    session: Session,
-    account_id: int,
-    is_suspended: bool,
-    *,
-    actor: str,
-    reason: str = "",
-    address: str = "",
-    now: int,
-) -> None:
-    """A suspended account has no logins and its keys are refused; both at once. Lifting it brings the keys back, not
-    the logins. Raises `NoSuchAccount`."""
-    from models import logins
-
-    epochs.bump(session, account_id, now=now)
-    account = existing(session, account_id)
-    if (account.suspended_at is not None) == is_suspended:
-        return
-    account.suspended_at = now if is_suspended else None
-    session.add(account)
-    logins.close_all(session, account_id)
-    audit.record(
-        session,
-        "account.suspend" if is_suspended else "account.resume",
-        actor=actor,
-        account_id=account_id,
-        subject=account.email,
-        reason=reason,
-        address=address,
-        now=now,
-    )
-
-
 def set_admin(
     session: Session, email: str, is_admin: bool, *, actor: str, address: str = "", now: int
 ) -> Account:

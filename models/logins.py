@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, delete, select, update
 
 from models import audit, guesses
-from models.accounts import Account, NoSuchAccount, set_password
+from models.accounts import Account, NoSuchAccount, find_by_email, set_password
 from models.errors import Refused
 
 IDLE_S: Final = 30 * 60
@@ -237,6 +237,16 @@ def issue_reset(session: Session, account_id: int, *, actor: str, address: str =
         now=now,
     )
     return token
+
+
+def ask_reset(session: Session, email: str, *, address: str, now: int) -> tuple[Account, str] | None:
+    """For whoever says that he forgot his password: the account of that address and a token for a mail to it. None
+    without such an account, after the same amount of writing: how long the next visitor waits must not tell."""
+    account = find_by_email(session, email)
+    if account is None or account.suspended_at is not None:
+        guesses.leave_no_trace(session, now=now)
+        return None
+    return account, issue_reset(session, account.id, actor=VISITOR, address=address, now=now)
 
 
 def end_resets(session: Session, account_id: int, *, now: int) -> None:

@@ -34,6 +34,7 @@ from starlette.types import ASGIApp
 from app.arrivals import Arrivals
 from app.health import Health
 from app.ledger_care import LedgerCare
+from app.mail import Outbox
 from app.own_requests import OwnRequests
 from app.services import Services
 from models import accounts, catalog, keys, ledger, logins, processes
@@ -148,11 +149,11 @@ class House:
         return client
 
 
-def run(directory: Path, story: Callable[[House], Awaitable[None]]) -> None:
-    """Plays the story in a fresh house."""
+def run(directory: Path, story: Callable[[House], Awaitable[None]], *, mail: Outbox | None = None) -> None:
+    """Plays the story in a fresh house; with `mail` in one that sends mail."""
 
     async def whole() -> None:
-        async with _house(directory) as house:
+        async with _house(directory, mail) as house:
             await story(house)
 
     asyncio.run(whole())
@@ -217,7 +218,7 @@ def the(user: User, is_meant: Callable[[ui.element], bool]) -> ui.element:
 
 
 @asynccontextmanager
-async def _house(directory: Path) -> AsyncIterator[House]:
+async def _house(directory: Path, mail: Outbox | None) -> AsyncIterator[House]:
     clock = Clock(SUNDAY_NOON)
     database = Database(f"sqlite:///{directory / 'starscoo.db'}", durability="normal")
     database.migrate()
@@ -237,6 +238,7 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             is_signup_open=True,
             is_sandbox=False,
             is_secure=False,
+            mail=mail,
         )
         outer = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         _register(services, outer)

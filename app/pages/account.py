@@ -51,7 +51,7 @@ class _Page:
         self._back, self._done = _arrived_with()
 
     def frame(self) -> None:
-        frame.title("Account", self._viewer.email)
+        frame.title("Account", "Your address and password, where you are logged in, and your data.")
         self._content = tag("div", "", "s-stack ac-page")
         self._dialog = components.dialog()
 
@@ -95,7 +95,7 @@ class _Page:
                     autocapitalize="none",
                     spellcheck="false",
                 )
-                self._draw_current("Password", "email_password")
+                self._draw_current("Your password", "email_password")
                 with tag("div", "", "s-buttons"):
                     components.button("Change email", kind="plain", is_submit=True)
 

@@ -47,7 +47,7 @@ def register(services: Services, outer: FastAPI) -> None:
     @ui.page("/verify/{token}")
     async def verify(request: Request, token: str) -> None:
         back = forms.returned(request)
-        text = "One more step: say that you opened the link yourself."
+        text = "Press the button to confirm that this address is yours."
         with (
             sheet(services, "Confirm your email address", text, ""),
             tag("div", "", "s-card"),

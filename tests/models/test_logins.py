@@ -218,9 +218,3 @@ def test_a_password_that_changed_while_it_was_checked_opens_no_login(
     with pytest.raises(logins.PasswordChanged):
         database.run_now(logins.open_login, alice.id, device="x", checked_hash="hash", now=NOW)
     assert database.run_now(logins.open_login, alice.id, device="x", checked_hash="new hash", now=NOW)
-
-
-def test_P_Z4_suspension_ends_logins_for_good(database: Database, alice: Account, token: str) -> None:
-    for is_suspended in (True, False):
-        database.run_now(accounts.set_suspended, alice.id, is_suspended, actor="boss", now=NOW)
-        assert viewer(database, token, NOW) is None
