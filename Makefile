@@ -5,12 +5,13 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-.PHONY: help run demo test clients lint lock
+.PHONY: help run demo test clients lint lock bench-pages
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
 	@echo "make demo    start it with a sandbox upstream, two accounts and 30 days of usage"
 	@echo "make test    run all tests; ARGS='tests/api -k stream' runs some"
+	@echo "make bench-pages  print how long pages take to paint and to answer, cold and warm"
 	@echo "make clients run everybody's client libraries against a server (make test runs the official ones)"
 	@echo "make lint    ruff check, ruff format --check, mypy"
 	@echo "make lock    write the hash-locked requirements anew (needs uv)"
@@ -31,6 +32,10 @@ test: $(DEV)
 clients: $(DEV) $(CLIENTS)
 	@sh .ci/packages.sh
 	@$(BIN)/python -m pytest tests/clients tests/api/test_openai_sdk.py -m "clients or not clients" $(ARGS)
+
+bench-pages: $(DEV)
+	@sh .ci/packages.sh
+	@$(BIN)/python bench/pages_paint.py $(ARGS)
 
 lint: $(DEV)
 	@status=0; \
