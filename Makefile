@@ -5,13 +5,14 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-data
+.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-data bench-pages
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
 	@echo "make demo    start it with a sandbox upstream, four accounts and 200,000 requests"
 	@echo "make test    run all tests; ARGS='tests/api -k stream' runs some"
 	@echo "make proofs  prove accounting and limits in their long form: hours; ARGS='--seed 5 -k kill' repeats some"
+	@echo "make bench-pages  print how long pages take to paint and to answer, cold and warm"
 	@echo "make clients run everybody's client libraries against a server (make test runs the official ones)"
 	@echo "make lint    ruff check, ruff format --check, mypy"
 	@echo "make bench   measure it against nginx, LiteLLM and Portkey; bench-quick without those two, in two minutes"
@@ -39,6 +40,10 @@ proofs: $(DEV)
 clients: $(DEV) $(CLIENTS)
 	@sh .ci/packages.sh
 	@$(BIN)/python -m pytest tests/clients tests/api/test_openai_sdk.py -m "clients or not clients" $(ARGS)
+
+bench-pages: $(DEV)
+	@sh .ci/packages.sh
+	@$(BIN)/python bench/pages_paint.py $(ARGS)
 
 lint: $(DEV)
 	@status=0; \

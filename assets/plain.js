@@ -46,6 +46,9 @@
       const link = document.querySelector(`[data-contents] a[href="#${section.id}"]`);
       if (link) link.parentElement.hidden = !isFound;
     });
+    document.querySelectorAll("details").forEach((each) => {
+      each.open = Boolean(wanted) && each.textContent.toLowerCase().includes(wanted);
+    });
     mark(wanted, found);
     told.textContent = wanted ? `${found.length} of ${sections.length} sections` : "";
   }
@@ -58,6 +61,21 @@
     }
     if (event.key === "Enter") sections.find((section) => !section.hidden)?.scrollIntoView();
   });
+  // The contents say which section is being read.
+  const inView = new Set();
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) inView.add(entry.target.id);
+      else inView.delete(entry.target.id);
+    }
+    const here = sections.find((section) => inView.has(section.id));
+    document.querySelectorAll("[data-contents] a").forEach((link) => {
+      if (here && link.hash === `#${here.id}`) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  }, { rootMargin: "-90px 0px -60% 0px" });
+  sections.forEach((section) => watch.observe(section));
+
   // A link into the article shows its section, also one that the search has left out.
   addEventListener("hashchange", () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -291,7 +291,7 @@ def _counted_rows(account_id: int, query: Query) -> Executable:
 def _counted_running(account_id: int, query: Query) -> Executable:
     """Found among the open rows: a time that is reckoned with leads no database to the index of all rows."""
     columns, admitted = (col(RequestRow.model), col(RequestRow.key_id)), col(RequestRow.admitted_ms) + 0
-    counted = select_columns(*columns, literal_column(f"'{RUNNING}'"), func.count()).where(
+    counted: Select[Any] = select_columns(*columns, literal_column(f"'{RUNNING}'"), func.count()).where(
         col(RequestRow.state) == literal_column("'open'"), col(RequestRow.account_id) == account_id
     )
     if query.since is not None:

@@ -168,4 +168,4 @@ def _last(services: Services, *, is_known: bool) -> Markup:
     return Markup(
         '<section class="p-last" aria-labelledby="p-last"><h2 id="p-last">Two minutes to your first answer</h2>'
         '<p>An account, a key, one line in your program.</p><div class="s-buttons">{}</div></section>'
-    ).format(_link("/signup", "Create account", "primary"))
+    ).format(_link("/signup", "Create your first key", "primary"))

@@ -1,6 +1,7 @@
 """Requests that a page sends as a key of its visitor: the gateway treats them as that key's own."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -137,6 +138,17 @@ def test_who_stops_reading_is_metered_as_a_client_that_left(
     gateway.run(gateway.settled())
     (row,) = gateway.rows()
     assert (row.outcome, row.is_estimated) == ("client_abort", True)
+
+
+def test_no_log_at_any_level_holds_a_pass(
+    gateway: Gateway, issued: keys.Issued, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        ask(gateway, issued.key)
+        ask(gateway, issued.key, {"model": "nothing of the kind"})
+    assert caplog.records
+    assert "pass-starscoo" not in caplog.text
+    assert "Bearer" not in caplog.text
 
 
 def test_no_pass_outlives_its_request(gateway: Gateway, issued: keys.Issued) -> None:

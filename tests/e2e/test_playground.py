@@ -39,6 +39,7 @@ def test_an_answer_arrives_with_what_it_took(visitor: Visitor) -> None:
         expect(figures).to_contain_text(name)
     expect(figures).to_contain_text("stop")
     expect(page.locator("[role=tabpanel]:visible")).to_contain_text("Hello there")
+    assert "pass-starscoo" not in page.content() + visitor.house.log
     visit.opens("/app")
     expect(page.get_by_role("table", name="The last requests")).to_contain_text("gpt-5-mini")
 
