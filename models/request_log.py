@@ -291,13 +291,12 @@ def _counted_rows(account_id: int, query: Query) -> Executable:
 def _counted_running(account_id: int, query: Query) -> Executable:
     """Found among the open rows: a time that is reckoned with leads no database to the index of all rows."""
     columns, admitted = (col(RequestRow.model), col(RequestRow.key_id)), col(RequestRow.admitted_ms) + 0
-    counted: Select[Any] = select_columns(*columns, literal_column(f"'{RUNNING}'"), func.count()).where(
-        col(RequestRow.state) == literal_column("'open'"), col(RequestRow.account_id) == account_id
-    )
+    conditions = [col(RequestRow.state) == literal_column("'open'"), col(RequestRow.account_id) == account_id]
     if query.since is not None:
-        counted = counted.where(admitted >= query.since * 1000)
+        conditions.append(admitted >= query.since * 1000)
     if query.until is not None:
-        counted = counted.where(admitted < query.until * 1000)
+        conditions.append(admitted < query.until * 1000)
+    counted = select_columns(*columns, literal_column(f"'{RUNNING}'"), func.count()).where(*conditions)
     return counted.group_by(*columns)
 
 
