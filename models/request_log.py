@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Executable, collate, func, literal_column, or_
+from sqlalchemy import ColumnElement, Executable, String, collate, func, literal_column, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -296,7 +296,7 @@ def _counted_running(account_id: int, query: Query) -> Executable:
         conditions.append(admitted >= query.since * 1000)
     if query.until is not None:
         conditions.append(admitted < query.until * 1000)
-    counted = select_columns(*columns, literal_column(f"'{RUNNING}'"), func.count()).where(*conditions)
+    counted = select_columns(*columns, literal_column(f"'{RUNNING}'", String), func.count()).where(*conditions)
     return counted.group_by(*columns)
 
 
