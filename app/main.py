@@ -27,7 +27,7 @@ from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import VENDORS, Access, create_providers
+from api.providers import VENDORS, Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
@@ -74,7 +74,14 @@ class Starscoo:
         self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._sandbox_task: asyncio.Task[None] | None = None
-        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        self._transport = Transport(
+            Timeouts(
+                connect=settings.upstream_connect_timeout,
+                first_byte=settings.upstream_first_byte_timeout,
+                idle=settings.upstream_timeout,
+                total=settings.upstream_total_timeout,
+            )
+        )
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
         if self._sandbox is not None:
