@@ -27,7 +27,7 @@ from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import VENDORS, Access, create_providers
+from api.providers import VENDORS, Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
@@ -78,7 +78,7 @@ class Starscoo:
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        self._transport = Transport(timeouts_of(settings))
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
         if self._sandbox is not None:
@@ -283,6 +283,16 @@ def create_live(
 
     redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
     return FallbackLive(redis, tables, database, clock)
+
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """How long an upstream may take, by stage."""
+    return Timeouts(
+        connect=settings.upstream_connect_timeout,
+        first_byte=settings.upstream_first_byte_timeout,
+        idle=settings.upstream_timeout,
+        total=settings.upstream_total_timeout,
+    )
 
 
 def outbox_of(settings: Settings) -> Outbox | None:

@@ -296,7 +296,9 @@ def _counted_running(account_id: int, query: Query) -> Executable:
         conditions.append(admitted >= query.since * 1000)
     if query.until is not None:
         conditions.append(admitted < query.until * 1000)
-    counted = select_columns(*columns, literal_column(f"'{RUNNING}'", String), func.count()).where(*conditions)
+    counted = select_columns(*columns, literal_column(f"'{RUNNING}'", String), func.count()).where(
+        *conditions
+    )
     return counted.group_by(*columns)
 
 
