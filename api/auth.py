@@ -2,6 +2,9 @@
 cache of bounded size, then in the table. A cached principal counts until one of its overrides, its key or its
 secret ends, until it is a minute old, or until its account changed (then its epoch is behind). An unknown digest is
 remembered for ten seconds. When the table cannot be read the answer is 503: access never opens by accident.
+
+What has not the form of a key may be a pass (`models.passes`), which this server's own pages show; it is judged as
+the key that it stands for.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +18,7 @@ from models import keys
 from models.database import Database
 from models.keys import Principal
 from models.live import Live
+from models.passes import Passes
 from models.secret_uses import SecretUses
 
 KNOWN_SECONDS: Final = 60
@@ -38,11 +42,14 @@ class Authenticator:
     """`rejected` counts refusals without a known key; they leave no rows. `uses` is told of the secrets of keys that
     are being rotated."""
 
-    def __init__(self, database: Database, live: Live, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, live: Live, clock: Callable[[], float], passes: Passes | None = None
+    ) -> None:
         self._database = database
         self._live = live
         self._clock = clock
         self.uses = SecretUses()
+        self._passes = passes
         self._cache: dict[str, tuple[Principal | None, float]] = {}
         self.rejected = 0
 
@@ -53,7 +60,8 @@ class Authenticator:
         if not secret:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _MISSING)
-        principal = await self._look_up(keys.digest(secret)) if keys.well_formed(secret) else None
+        digest = self._digest(secret)
+        principal = await self._look_up(digest) if digest else None
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
@@ -63,8 +71,14 @@ class Authenticator:
 
     async def again(self, principal: Principal, headers: Mapping[str, str]) -> Principal:
         """Read anew after the limiter called this principal stale."""
-        self._cache.pop(keys.digest(bearer(headers.get("authorization", ""))), None)
+        self._cache.pop(self._digest(bearer(headers.get("authorization", ""))) or "", None)
         return await self.authenticate(headers)
+
+    def _digest(self, secret: str) -> str | None:
+        """Of the key that is shown, or that a pass stands for. Passes are thought of only where it is no key."""
+        if keys.well_formed(secret):
+            return keys.digest(secret)
+        return self._passes.key_digest(secret) if self._passes else None
 
     async def _look_up(self, digest: str) -> Principal | None:
         now = self._clock()

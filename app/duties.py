@@ -16,6 +16,7 @@ from api.metering import Ledger
 from api.pipeline import Pipeline
 from api.upkeep import Upkeep
 from app.arrivals import Arrivals
+from app.ledger_care import LedgerCare
 from models import epochs, processes, rotation
 from models.database import AlreadyServing, Database, Serving
 from models.live import Live
@@ -27,6 +28,9 @@ WATCH_OVERLAP_MS: Final = 120_000
 """A change is stamped before it waits for the writer lock, and by the clock of another machine."""
 LOOK_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 5.0
+CARE_SECONDS: Final = 600.0
+CARE_AFTER_SECONDS: Final = 60.0
+"""A server that has just started has better things to do."""
 USES_SECONDS: Final = 1.0
 
 
@@ -41,6 +45,7 @@ class Duties:
     arrivals: Arrivals
     clock: Callable[[], float]
     limiter: str
+    care: LedgerCare
     serving: Serving | None = None
 
     def register(self) -> int:
@@ -72,6 +77,14 @@ class Duties:
             asyncio.create_task(_for_ever(self.look, LOOK_SECONDS), name="look at other processes"),
             asyncio.create_task(_for_ever(self.note_uses, USES_SECONDS), name="uses of rotated keys"),
             asyncio.create_task(upkeep.run(), name="care of running requests"),
+            asyncio.create_task(
+                _for_ever(self.care.check_daily, CARE_SECONDS, after_seconds=CARE_AFTER_SECONDS),
+                name="daily check of the ledger",
+            ),
+            asyncio.create_task(
+                _for_ever(self.care.throw_away, CARE_SECONDS, after_seconds=CARE_AFTER_SECONDS),
+                name="old rows",
+            ),
         ]
 
     async def hear(self) -> None:
@@ -112,7 +125,10 @@ class Duties:
         return int(self.clock() * 1000)
 
 
-async def _for_ever(duty: Callable[[], Awaitable[None]], every_seconds: float) -> None:
+async def _for_ever(
+    duty: Callable[[], Awaitable[None]], every_seconds: float, *, after_seconds: float = 0
+) -> None:
+    await asyncio.sleep(after_seconds)
     while True:
         try:
             await duty()

@@ -50,8 +50,10 @@ class Visit:
         self.settled()
 
     def settled(self) -> None:
-        """Until the page's socket works and its content has come."""
-        self.page.wait_for_function("window.did_handshake === true")
+        """Until the page's socket works, where it has one, and its content has come."""
+        self.page.wait_for_function(
+            "window.did_handshake === true || document.body.classList.contains('s-plain-page')"
+        )
         expect(self.page.locator("main h1")).to_be_visible()
 
     def watch(self, page: Page) -> None:

@@ -10,17 +10,18 @@ from markupsafe import Markup
 
 from app import components, login, words
 from app.binding import bind_now
-from app.components import limit_form, tag
+from app.components import key_limits, tag
+from app.components.key_limits import Values
 from app.components.key_reveal import KeyReveal
 from app.pages import key_forms
-from app.pages.limits import changed
+from app.pages.limits_view import changed
 from app.pages.overview import issue
 from app.services import Services
 from models import key_settings, keys, limits, rotation
 from models.database import Refused
-from models.key_overview import OneKey, ShownKey
+from models.key_overview import OneKey, ShownKey, read_key
 from models.keys import ApiKey, Issued
-from models.live import Limit
+from models.limits_overview import Ladders
 from models.logins import Viewer
 from models.windows import DAY, HOUR
 
@@ -151,12 +152,22 @@ class KeyActs:
 
     def ask_limits(self, shown: ShownKey) -> None:
         key = shown.key
+
+        async def save(wanted: Values, expected: Values) -> None:
+            changes = await self._change(limits.set_key_limits, key, wanted, expected=expected)
+            said = "; ".join(changed(name, change) for name, change in changes.items())
+            await self._done(f"{key.name}: {said}, from the next request" if said else "Nothing changed")
+
+        async def look_again() -> Ladders:
+            viewer = await login.still(self._services, self._viewer)
+            one = await self._services.database.read(
+                read_key, viewer.account_id, key.public_id, now=self._services.now()
+            )
+            return one.shown.ladders
+
         with self._wide.filled(f"Limits of “{key.name}”"):
             tag("p", "A new value binds from the next request.", "s-quiet")
-            for name, steps in shown.ladders.items():
-                limit_form.draw(name, steps, save=self._limit_saver(shown, name))
-            with tag("div", "", "s-buttons s-end"):
-                components.cancel_button("Close")
+            key_limits.draw(shown.ladders, save=save, look_again=look_again)
 
     def ask_revoke(self, one: OneKey) -> None:
         """A key in use is only revoked by whoever writes its name."""
@@ -169,16 +180,6 @@ class KeyActs:
         with self._dialog.filled("Revoke this key?"):
             components.html(_breaks(one, now))
             key_forms.revoke(revoke, name=key.name if used_at is not None and now - used_at < DAY else "")
-
-    def _limit_saver(self, shown: ShownKey, name: Limit) -> Callable[[int | None], Awaitable[None]]:
-        rung = shown.ladders[name].rungs[-1]
-        expected = rung.value if rung.is_set else None
-
-        async def save(value: int | None) -> None:
-            change = await self._change(limits.set_key_limit, shown.key, name, value, expected=expected)
-            await self._done(f"{shown.key.name}: {changed(name, change)}, from the next request")
-
-        return save
 
     async def _change(
         self, operation: Callable[..., Any], key: ApiKey, *arguments: object, **options: object
