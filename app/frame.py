@@ -14,19 +14,27 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from app import assets, login, theme
-from app.components import banner, html, set_attributes, tag
+from app.components import banner, button, empty_card, html, set_attributes, tag
 from app.components.dialogs import toast_box
 from app.services import Services
 from models.logins import Viewer
 
 PRODUCT: Final = "Starscoo"
+FOOTER: Final = Markup("<p>Starscoo, self-hosted gateway to language models.</p>")
+
+SANDBOX: Final = Markup(
+    "<strong>Sandbox.</strong> Answers are simulated, no model is called and nothing is billed. "
+    '<a href="/docs#providers">Connect a provider</a>'
+)
 
 # path, word, icon
 _MENU: Final = (
     ("/app", "Overview", "overview"),
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
+    ("/app/requests", "Requests", "requests"),
     ("/app/limits", "Limits", "limits"),
+    ("/app/playground", "Playground", "playground"),
     ("/docs", "Docs", "docs"),
 )
 _ADMIN_MENU: Final = (("/app/admin", "Admin", "admin"),)
@@ -62,6 +70,15 @@ def card(title: str = "", *, is_flush: bool = False, more: Markup | None = None)
         yield element
 
 
+def nothing_here() -> None:
+    """For an address that is not there, and for what belongs to somebody else alike."""
+    title("There is no such page")
+    with empty_card(
+        "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
+    ):
+        button("Go to the overview", href="/app")
+
+
 @contextmanager
 def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
     """Menu, banner line and the place for a page's content."""
@@ -86,9 +103,9 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
             )
             with menu_button:
                 html(theme.icon("menu"), "s-icon", "span")
-            html(_brand("/app"), name="span")
+            html(brand("/app"), name="span")
         with tag("aside", "", "s-menu", aria_label="Menu and account") as aside:
-            html(_brand("/app"), name="div")
+            html(brand("/app"), name="div")
             html(_links(path, is_admin=viewer.is_admin), name="nav").props["aria-label"] = "Main"
             _foot(request, viewer, path)
         set_attributes(menu_button, aria_controls=aside.html_id)
@@ -116,13 +133,13 @@ def public(services: Services, *, viewer: Viewer | None = None, here: str = "") 
         yield page
     with ui.context.client.layout:
         with tag("header", "", "s-top") as header, tag("div"):
-            html(_brand("/"), name="span")
-            html(_public_links(services, viewer, here), name="nav").classes("s-line").props["aria-label"] = (
+            html(brand("/"), name="span")
+            html(public_links(services, viewer, here), name="nav").classes("s-line").props["aria-label"] = (
                 "Main"
             )
         header.move(target_index=0)
         with tag("footer", "", "s-bottom"), tag("div"):
-            html(Markup("<p>Starscoo, self-hosted gateway to language models.</p>"))
+            html(FOOTER)
             _theme_switch(request)
         toast_box()
     ui.skip_link(target=page)
@@ -137,27 +154,28 @@ def _document(request: Request, kind: str) -> None:
         dark.value = {"dark": True, "light": False}.get(str(event.args.get("choice")))
 
     ui.on("theme", follow)
-    # Plain strings: concatenated with Markup, NiceGUI's own markup would be escaped.
-    ui.add_head_html(
-        "".join(
-            [
-                Markup('<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>').format(
-                    assets.url("fonts/inter.woff2")
-                ),
-                Markup('<link rel="stylesheet" href="{}">').format(assets.url("look.css")),
-                Markup('<script defer src="{}"></script>').format(assets.url("starscoo.js")),
-                Markup('<meta name="theme-color" content="#F6F7FA" media="(prefers-color-scheme: light)">'),
-                Markup('<meta name="theme-color" content="#0B0E15" media="(prefers-color-scheme: dark)">'),
-            ]
-        )
-    )
-    ui.add_body_html(str(_FIRST_PAINT.format(kind=kind, star=theme.STAR)))
+    ui.add_head_html(str(head()))
+    ui.add_body_html(str(THEME_FIRST + _FIRST_PAINT.format(kind=kind, star=theme.STAR)))
 
 
-_FIRST_PAINT: Final = Markup(
-    "<script>(()=>{{const c=/(?:^|; )starscoo_theme=(light|dark)/.exec(document.cookie)?.[1];"
+def head() -> Markup:
+    """Font, style sheet, script and colours of every page's head."""
+    return Markup(
+        '<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>'
+        '<link rel="stylesheet" href="{}">'
+        '<script defer src="{}"></script>'
+        '<meta name="theme-color" content="#F6F7FA" media="(prefers-color-scheme: light)">'
+        '<meta name="theme-color" content="#0B0E15" media="(prefers-color-scheme: dark)">'
+    ).format(assets.url("fonts/inter.woff2"), assets.url("look.css"), assets.url("starscoo.js"))
+
+
+THEME_FIRST: Final = Markup(
+    "<script>(()=>{const c=/(?:^|; )starscoo_theme=(light|dark)/.exec(document.cookie)?.[1];"
     'document.body.classList.add(c==="dark"||(!c&&matchMedia("(prefers-color-scheme: dark)").matches)'
-    '?"body--dark":"body--light");}})();</script>'
+    '?"body--dark":"body--light");})();</script>'
+)
+"""Stands first in the body: the theme is known before anything is painted."""
+_FIRST_PAINT: Final = Markup(
     "<style>#s-paint{{position:fixed;inset:0;z-index:-1;pointer-events:none}}"
     "body:has(#app>*) #s-paint{{display:none}}</style>"
     '<div id="s-paint" class="{kind}" aria-hidden="true"><div class="s-menu"><span class="s-brand">'
@@ -166,7 +184,8 @@ _FIRST_PAINT: Final = Markup(
 )
 
 
-def _brand(href: str) -> Markup:
+def brand(href: str) -> Markup:
+    """Star and name."""
     return Markup('<a class="s-brand" href="{}">{}Starscoo</a>').format(href, theme.STAR)
 
 
@@ -184,7 +203,9 @@ def _links(path: str, *, is_admin: bool) -> Markup:
     return items(_MENU) + (items(_ADMIN_MENU) if is_admin else Markup(""))
 
 
-def _public_links(services: Services, viewer: Viewer | None, here: str) -> Markup:
+def public_links(services: Services, viewer: Viewer | None, here: str) -> Markup:
+    """The links of the public header; `here` is the path of the page."""
+
     def link(href: str, word: str, more: str = "") -> Markup:
         current = Markup(' aria-current="page"') if href == here else ""
         return Markup('<a class="s-plain-link {}" href="{}"{}>{}</a>').format(more, href, current, word)
@@ -229,28 +250,25 @@ def _foot(request: Request, viewer: Viewer, path: str) -> None:
 
 
 def _theme_switch(request: Request) -> None:
+    switch = html(theme_buttons(request), "s-segments s-theme")
+    switch.props.update({"role": "group", "aria-label": "Theme"})
+
+
+def theme_buttons(request: Request) -> Markup:
+    """Of a group named Theme."""
     chosen = theme.of(request)
-    html(
-        Markup("").join(
-            Markup(
-                '<button type="button" data-theme-choice="{}" aria-pressed="{}" aria-label="{}" title="{}">'
-                '<span class="s-icon">{}</span></button>'
-            ).format(value, "true" if value == chosen else "false", word, word, theme.icon(icon))
-            for value, word, icon in _THEMES
-        ),
-        "s-segments s-theme",
-    ).props.update({"role": "group", "aria-label": "Theme"})
+    return Markup("").join(
+        Markup(
+            '<button type="button" data-theme-choice="{}" aria-pressed="{}" aria-label="{}" title="{}">'
+            '<span class="s-icon">{}</span></button>'
+        ).format(value, "true" if value == chosen else "false", word, word, theme.icon(icon))
+        for value, word, icon in _THEMES
+    )
 
 
 def _banners(services: Services) -> None:
     if services.is_sandbox:
-        banner(
-            "note",
-            Markup(
-                "<strong>Sandbox.</strong> Answers are simulated, no model is called and nothing is billed. "
-                '<a href="/docs#providers">Connect a provider</a>'
-            ),
-        )
+        banner("note", SANDBOX)
 
 
 def _unverified(services: Services, viewer: Viewer) -> None:

@@ -23,19 +23,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import VENDORS, Access, create_providers
+from api.providers import VENDORS, Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.health import Health
+from app.ledger_care import LedgerCare
 from app.mail import Outbox, server_of
+from app.own_requests import OwnRequests
 from app.services import Services
-from app.serving import PublicServer, loopback_server, public_config
+from app.serving import PublicServer, loopback_address, loopback_server, public_config
 from app.settings import Settings, key_named
 from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
@@ -45,6 +49,7 @@ from models.live.fallback import FallbackLive
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
 from models.notices import Notices
+from models.passes import Passes
 
 log = logging.getLogger("starscoo")
 
@@ -59,6 +64,7 @@ class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
     _duties: Sequence[asyncio.Task[None]] = ()
+    _sandbox_task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -72,8 +78,7 @@ class Starscoo:
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._sandbox_task: asyncio.Task[None] | None = None
-        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        self._transport = Transport(timeouts_of(settings))
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
         if self._sandbox is not None:
@@ -82,32 +87,21 @@ class Starscoo:
         self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
+        self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
-        notices = Notices()
+        self.passes = Passes(clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(self.database, self.live, clock),
+            authenticator=Authenticator(self.database, self.live, clock, self.passes),
             admission=Admission(self.live),
             router=router,
             providers=providers,
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
-            notices=notices,
+            notices=Notices(),
         )
-        self.services = Services(
-            database=self.database,
-            live=self.live,
-            catalog=models,
-            clock=clock,
-            arrivals=self._arrivals,
-            notices=notices,
-            is_available=router.is_available,
-            public_url=settings.public_url,
-            is_signup_open=settings.signup == "open",
-            is_sandbox=is_sandbox,
-            is_secure=(settings.public_url or "").startswith("https://"),
-            mail=outbox_of(settings),
-        )
+        self.gateway = create_gateway(self.pipeline, models, version=release())
+        self.services = self._services(models, router, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
             live=self.live,
@@ -116,10 +110,39 @@ class Starscoo:
             arrivals=self._arrivals,
             clock=clock,
             limiter=settings.counts_in,
+            care=self._care,
         )
-        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
+
+    def _services(self, models: catalog.Catalog, router: Router, *, is_sandbox: bool) -> Services:
+        public_url = self.settings.public_url
+        return Services(
+            database=self.database,
+            live=self.live,
+            catalog=models,
+            clock=self.clock,
+            arrivals=self._arrivals,
+            notices=self.pipeline.parts.notices,
+            uses=self.pipeline.authenticator.uses,
+            mail=outbox_of(self.settings),
+            keep_requests_days=self.settings.keep_requests_days,
+            health=Health(
+                self.database,
+                self._care,
+                limiter=self.settings.counts_in,
+                process=lambda: self.ledger.process,
+                backlog=lambda: self.ledger.backlog,
+                running=lambda: len(self.pipeline.parts.running),
+                clock=self.clock,
+            ),
+            own_requests=OwnRequests(self.passes),
+            is_available=router.is_available,
+            public_url=public_url,
+            is_signup_open=self.settings.signup == "open",
+            is_sandbox=is_sandbox,
+            is_secure=(public_url or "").startswith("https://"),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -174,6 +197,7 @@ class Starscoo:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
             await server.ready.wait()
+        await self.services.own_requests.open(self.gateway, drain_seconds=SETTLE_SECONDS)
 
     def drain(self) -> None:
         """No new work from now on; what runs may end."""
@@ -182,12 +206,14 @@ class Starscoo:
     async def stop(self) -> None:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
+        await self.services.own_requests.close()
         if self.pipeline.parts.running:
             # The server has waited for them already; what is left is being settled.
             await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._care.stop()
         self._arrivals.stop()
         if self.services.mail is not None:
             await self.services.mail.stop()
@@ -255,12 +281,18 @@ def create_live(
     if settings.counts_in == "database" or settings.redis_url is None:
         return tables
 
-    async def known(
-        account_id: int, key_id: int | None, ids: Sequence[str], now: int
-    ) -> tuple[counts.Counts, dict[str, int | None]]:
-        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
+    redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
+    return FallbackLive(redis, tables, database, clock)
 
-    return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """How long an upstream may take, by stage."""
+    return Timeouts(
+        connect=settings.upstream_connect_timeout,
+        first_byte=settings.upstream_first_byte_timeout,
+        idle=settings.upstream_timeout,
+        total=settings.upstream_total_timeout,
+    )
 
 
 def outbox_of(settings: Settings) -> Outbox | None:
@@ -289,7 +321,7 @@ def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str,
 
 def sandbox_access(bound: socket.socket, access: Mapping[str, Access]) -> dict[str, Access]:
     """All vendors are the sandbox on its loopback port."""
-    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    address = loopback_address(bound)
     return {
         name: Access(
             address if (entry.vendor or name) == "anthropic" else f"{address}/v1", "sandbox", entry.vendor
@@ -309,7 +341,11 @@ def serve(
     starscoo = Starscoo(settings, is_sandbox=is_sandbox)
     starscoo.prepare()
     config = public_config(
-        starscoo, host=settings.host, port=settings.port, trusted_proxies=settings.trusted_proxies
+        starscoo,
+        host=settings.host,
+        port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
+        refuse=raw_refusal,
     )
     server = PublicServer(
         config,

@@ -1,7 +1,7 @@
 """Code to be copied: coloured on the server once, copied in the browser."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +12,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 from app import theme
-from app.components.elements import html
+from app.components.elements import html, set_attributes, tag
 
 _LEXERS: Final = {
     "curl": "bash",
@@ -61,8 +61,37 @@ def code_tabs(samples: Mapping[str, str], *, label: str) -> ui.html:
     return html(render_tabs(samples, label=label))
 
 
-def render_tabs(samples: Mapping[str, str], *, label: str) -> Markup:
-    group = next(_ids)
+class LiveCode:
+    """Tabs whose programs change while they are looked at: the tabs stay, and with them the focus."""
+
+    def __init__(self, languages: Sequence[str], *, label: str) -> None:
+        with tag("div", "", "s-stack s-tight"):
+            with tag("div"), tag("div", "", "s-segments", role="tablist", aria_label=label):
+                tabs = {
+                    language: tag("button", _TITLES[language], type="button", role="tab", data_tab=language)
+                    for language in languages
+                }
+            self._panels = {language: self._panel(language, tabs[language]) for language in languages}
+        for place, tab in enumerate(tabs.values()):
+            set_attributes(tab, aria_selected=str(place == 0).lower(), tabindex="0" if place == 0 else "-1")
+
+    def show(self, programs: Mapping[str, str]) -> None:
+        for language, panel in self._panels.items():
+            panel.set_content(str(render_code(programs[language], language)))
+
+    def _panel(self, language: str, tab: ui.element) -> ui.html:
+        is_first = tab.props["data-tab"] == next(iter(_TITLES))
+        with tag(
+            "div", "", role="tabpanel", aria_labelledby=tab.html_id, hidden=None if is_first else True
+        ) as box:
+            panel = html(Markup(""))
+        set_attributes(tab, aria_controls=box.html_id)
+        return panel
+
+
+def render_tabs(samples: Mapping[str, str], *, label: str, name: str = "") -> Markup:
+    """`name` is its own on the page; without one it gets a number."""
+    group = name or next(_ids)
     tabs, panels = [], []
     for index, (language, text) in enumerate(samples.items()):
         name = _TITLES.get(language, language)

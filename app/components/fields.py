@@ -14,6 +14,11 @@ _AFTER_A_PAUSE: Final = (
 )
 _SEND: Final = "(e) => { e.preventDefault(); emit(Object.fromEntries(new FormData(e.target))); }"
 
+_SEND_AFTER_A_PAUSE: Final = (
+    "(e) => { const f = e.currentTarget; clearTimeout(f.pause); "
+    "f.pause = setTimeout(() => emit(Object.fromEntries(new FormData(f))), 300); }"
+)
+
 
 class Field(ui.element):
     """Label above, input, help and complaint below, all tied together for screen readers."""
@@ -120,22 +125,65 @@ def choice(
     return drawn
 
 
+def text_area(
+    label: str,
+    *,
+    name: str,
+    rows: int,
+    value: str = "",
+    help: str = "",
+    placeholder: str | None = None,
+    **attributes: object,
+) -> Field:
+    """Several lines. `name` is its key in what the form sends."""
+    drawn = Field(label, help=help)
+    with drawn.box:
+        control = tag("textarea", value, name=name, rows=str(rows), placeholder=placeholder, **attributes)
+    control.mark(label)
+    drawn.holds(control)
+    return drawn
+
+
 def form(
-    on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None, *, action: str = "", label: str = ""
+    on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None,
+    *,
+    action: str = "",
+    label: str = "",
+    on_input: Callable[[dict[str, str]], Awaitable[None]] | None = None,
 ) -> ui.element:
-    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both."""
+    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both.
+    While one submit is being handled another one is not heard: a double click does nothing twice. `on_input` gets the
+    same while they are filled in, 300 ms after the last key."""
     element = tag("form", "", "s-form", aria_label=label or None)
     if action:
         set_attributes(element, method="post", action=action, novalidate="")
     if on_submit:
+        is_busy = False
 
         async def receive(event: GenericEventArguments) -> None:
-            values = event.args if isinstance(event.args, dict) else {}
-            await on_submit({str(key): str(value)[:10_000] for key, value in values.items()})
+            nonlocal is_busy
+            if is_busy:
+                return
+            is_busy = True
+            try:
+                await on_submit(_texts(event))
+            finally:
+                is_busy = False
 
         set_attributes(element, novalidate="")
         element.on("submit", receive, js_handler=_SEND)
+    if on_input:
+
+        async def follow(event: GenericEventArguments) -> None:
+            await on_input(_texts(event))
+
+        element.on("input", follow, js_handler=_SEND_AFTER_A_PAUSE)
     return element
+
+
+def _texts(event: GenericEventArguments) -> dict[str, str]:
+    values = event.args if isinstance(event.args, dict) else {}
+    return {str(key): str(value)[:10_000] for key, value in values.items()}
 
 
 def form_error(text: str) -> ui.element | None:

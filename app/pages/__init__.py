@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from starlette.types import ASGIApp
 
-from app import account_forms, assets, failures, forms, headers, own_data
+from app import account_forms, assets, failures, forms, headers, own_data, requests_file
 from app.components import chart
 from app.pages import docs, landing, models, reset, shell, signing
 from app.services import Services
@@ -24,6 +24,7 @@ def register_all(services: Services, outer: FastAPI) -> None:
     forms.register(services, outer, work)
     account_forms.register(services, outer, work)
     own_data.register(services, outer)
+    requests_file.register(services, outer)
     failures.register(outer)
     chart.use_own_bundle()
     for module in (landing, signing, reset, shell, docs, models):
