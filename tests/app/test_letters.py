@@ -14,10 +14,10 @@ LETTERS = [
     letters.email_changed("new@example.com"),
     letters.account_deleted(),
     letters.alert_level(
-        what="Tokens this month",
+        what="Tokens per month",
         percent=80,
-        of="5,000,000 tokens of your account",
-        resets="in 5 days (1 Dec 00:00 UTC)",
+        of="the 5,000,000 that your account may use",
+        resets="1 Dec 00:00 UTC",
         url=URL,
     ),
     letters.limit_changed(
