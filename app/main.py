@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from app.duties import Duties
 from app.health import Health
 from app.ledger_care import LedgerCare
 from app.mail import Outbox, server_of
+from app.notices_by_mail import tell_alerts
 from app.own_requests import OwnRequests
 from app.services import Services
 from app.serving import PublicServer, loopback_address, loopback_server, public_config
@@ -111,6 +113,7 @@ class Starscoo:
             clock=clock,
             limiter=settings.counts_in,
             care=self._care,
+            tell_alerts=partial(tell_alerts, self.services) if self.services.mail is not None else None,
         )
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)

@@ -24,6 +24,8 @@ PLACES = {
     "sign-up": Place("/signup"),
     "login": Place("/login"),
     "reset": Place("/reset/a-link-that-was-never-made"),
+    "forgotten password": Place("/forgot"),
+    "confirming an address": Place("/verify/a-link-that-was-never-made"),
     "docs": Place("/docs"),
     "models": Place("/models"),
     "overview": Place("/app", CUSTOMER, ".s-figure"),
@@ -31,6 +33,7 @@ PLACES = {
     "usage": Place("/app/usage", CUSTOMER, ".js-plotly-plot .main-svg"),
     "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".s-table"),
     "limits": Place("/app/limits", CUSTOMER, ".s-meter"),
+    "account": Place("/app/account", CUSTOMER, ".s-table"),
     "customers": Place("/app/admin", ADMIN, ".s-table"),
     "no such page": Place("/app/nowhere", CUSTOMER),
 }
@@ -86,6 +89,14 @@ def test_each_dialog_of_the_keys_page_is_accessible(visitor: Visitor) -> None:
     choose(page, "Revoke", "Checked")
     expect(page.get_by_role("heading", name="Revoke this key?")).to_be_visible()
     check(page)
+
+
+def test_the_dialog_that_deletes_an_account_is_accessible(visitor: Visitor) -> None:
+    visit = visitor.opens("/app/account", who=CUSTOMER)
+    visit.page.get_by_role("button", name="Delete account").click()
+    expect(visit.page.get_by_role("heading", name="Delete this account?")).to_be_visible()
+
+    check(visit.page)
 
 
 def check(page: Page, *, widths: Iterable[int] = WIDTHS) -> None:
