@@ -140,9 +140,14 @@ def text_area(
 
 
 def form(
-    on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None, *, action: str = "", label: str = ""
+    on_submit: Callable[[dict[str, str]], Awaitable[None]] | None = None,
+    *,
+    action: str = "",
+    label: str = "",
+    longest: int = 10_000,
 ) -> ui.element:
-    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both."""
+    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name, each cut at `longest`
+    characters. Enter submits both."""
     element = tag("form", "", "s-form", aria_label=label or None)
     if action:
         set_attributes(element, method="post", action=action, novalidate="")
@@ -150,7 +155,7 @@ def form(
 
         async def receive(event: GenericEventArguments) -> None:
             values = event.args if isinstance(event.args, dict) else {}
-            await on_submit({str(key): str(value)[:10_000] for key, value in values.items()})
+            await on_submit({str(key): str(value)[:longest] for key, value in values.items()})
 
         set_attributes(element, novalidate="")
         element.on("submit", receive, js_handler=_SEND)

@@ -84,7 +84,8 @@ class _Page:
 
     def _draw_form(self) -> None:
         offered = self._services.catalog.models
-        with components.form(self._send, label="Request") as form:
+        longest = playground_form.LONGEST_TEXT
+        with components.form(self._send, label="Request", longest=longest + 1) as form:
             set_attributes(form, data_kept=f"playground {self._viewer.email}", data_sends="")
             with tag("div", "", "y-pair"):
                 self._fields["model"] = components.choice(
@@ -96,10 +97,18 @@ class _Page:
                     name="key",
                 )
             self._fields["system"] = components.text_area(
-                "System message", name="system", rows=2, placeholder="Optional: how the model should behave"
+                "System message",
+                name="system",
+                rows=2,
+                placeholder="Optional: how the model should behave",
+                maxlength=longest,
             )
             self._fields["message"] = components.text_area(
-                "Message", name="message", rows=6, value=playground_form.example(self._model)
+                "Message",
+                name="message",
+                rows=6,
+                value=playground_form.example(self._model),
+                maxlength=longest,
             )
             with tag("div", "", "y-pair"):
                 self._fields["temperature"] = components.field(
