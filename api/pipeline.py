@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from api import wires
 from api.admission import Admission, StaleError
-from api.auth import Authenticator, check_standing
+from api.auth import Authenticator, check_model, check_standing
 from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
 from api.exchange import Exchange
@@ -41,7 +41,7 @@ UNSUPPORTED_HEADER: Final = "x-starscoo-unsupported"
 DROPPED_HEADER: Final = b"x-starscoo-dropped"
 NONE: Final = frozenset[str]()
 LONG_BODY_BYTES: Final = 128 * 1024
-REFUSED_STATUSES: Final = frozenset({400, 403, 404, 429})
+REFUSED_STATUSES: Final = frozenset({400, 401, 403, 404, 429})
 
 
 class Pipeline:
@@ -80,6 +80,7 @@ class Pipeline:
             body = await receive(request, self._max_body)
             work.envelope = wires.front(front).peek(body)
             work.model = work.envelope.model
+            check_model(work.principal, work.model)
             target = self.router.route(work.model, front)[0]
             lease = await self._reserve(work, target, request)
             try:
@@ -102,6 +103,7 @@ class Pipeline:
             assert work.principal is not None
             work.principal = await self.authenticator.again(work.principal, request.headers)
             check_standing(work.principal)
+            check_model(work.principal, work.model)
         try:
             return await self._admit(work, target)
         except StaleError as error:
@@ -141,13 +143,13 @@ class Pipeline:
         upstream = UpstreamCall(target.wire, body, is_stream)
         return Call(work, work.principal, envelope, target, lease, upstream, headers, custom)
 
-    async def show(self, request: Request, draw: Callable[[], object]) -> Response:
+    async def show(self, request: Request, draw: Callable[[Principal], object]) -> Response:
         """A free answer to a known key: no slot is taken, the limits stand in its headers."""
         work = Work(new_id("req_"), "openai_chat", int(self.parts.clock() * 1000))
         try:
             work.principal = await self.authenticator.authenticate(request.headers)
             check_standing(work.principal)
-            return json_answer(draw(), await self._headers(work))
+            return json_answer(draw(work.principal), await self._headers(work))
         except GatewayError as error:
             return await self.refuse(work, error)
 

@@ -106,6 +106,13 @@ ERRORS: Final = (
         "Use POST, or GET for lists.",
     ),
     ErrorLine(
+        408,
+        "request_timeout",
+        "The request did not arrive in time: its headers have 15 seconds, its body 60.",
+        True,
+        "Send it again, over a better line or with less in it.",
+    ),
+    ErrorLine(
         413,
         "request_too_large",
         "The body is larger than this server takes.",
@@ -129,6 +136,13 @@ ERRORS: Final = (
     ),
     ErrorLine(
         429, "concurrency_limited", "Too many requests of this key run at once.", True, "Wait for one to end."
+    ),
+    ErrorLine(
+        431,
+        "headers_too_large",
+        "The headers are larger than 32 KB.",
+        False,
+        "Put what is long into the body.",
     ),
     ErrorLine(
         429,

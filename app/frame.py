@@ -13,8 +13,8 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app import assets, theme
-from app.components import banner, html, set_attributes, tag
+from app import assets, login, theme
+from app.components import banner, button, empty_card, html, set_attributes, tag
 from app.components.dialogs import toast_box
 from app.services import Services
 from models.logins import Viewer
@@ -32,11 +32,13 @@ _MENU: Final = (
     ("/app", "Overview", "overview"),
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
+    ("/app/requests", "Requests", "requests"),
     ("/app/limits", "Limits", "limits"),
     ("/app/playground", "Playground", "playground"),
     ("/docs", "Docs", "docs"),
 )
 _ADMIN_MENU: Final = (("/app/admin", "Admin", "admin"),)
+_ACCOUNT: Final = ("/app/account", "Account", "account")
 _THEMES: Final = (
     ("system", "System theme", "screen"),
     ("light", "Light theme", "sun"),
@@ -68,6 +70,15 @@ def card(title: str = "", *, is_flush: bool = False, more: Markup | None = None)
         yield element
 
 
+def nothing_here() -> None:
+    """For an address that is not there, and for what belongs to somebody else alike."""
+    title("There is no such page")
+    with empty_card(
+        "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
+    ):
+        button("Go to the overview", href="/app")
+
+
 @contextmanager
 def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
     """Menu, banner line and the place for a page's content."""
@@ -77,6 +88,7 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
     path = _menu_path(request.url.path)
     with tag("div", "", "s-page") as page:
         _banners(services)
+        _unverified(services, viewer)
         yield page
     with layout:
         with tag("header", "", "s-bar"):
@@ -95,7 +107,7 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
         with tag("aside", "", "s-menu", aria_label="Menu and account") as aside:
             html(brand("/app"), name="div")
             html(_links(path, is_admin=viewer.is_admin), name="nav").props["aria-label"] = "Main"
-            _foot(request, viewer)
+            _foot(request, viewer, path)
         set_attributes(menu_button, aria_controls=aside.html_id)
         tag("div", "", "s-scrim", aria_hidden="true")
         toast_box()
@@ -105,6 +117,7 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
         ui.run_javascript(f"starscoo.here({_menu_path(path)!r})")
 
     ui.context.client.sub_pages_router.on_path_changed(moved)
+    _follow_activity(services, viewer)
 
 
 @contextmanager
@@ -211,14 +224,21 @@ def public_links(services: Services, viewer: Viewer | None, here: str) -> Markup
     return Markup("").join(links)
 
 
-def _foot(request: Request, viewer: Viewer) -> None:
+def _foot(request: Request, viewer: Viewer, path: str) -> None:
+    account_path, word, _ = _ACCOUNT
     with tag("div", "", "s-foot"):
         html(
             Markup(
-                '<span class="s-avatar" aria-hidden="true">{}</span>'
-                '<span title="{}"><span class="s-sr">Logged in as </span>{}</span>'
-            ).format(viewer.email[:1], viewer.email, viewer.email),
-            "s-who",
+                '<a class="s-who" href="{0}"{1}><span class="s-avatar" aria-hidden="true">{2}</span>'
+                '<span class="s-who-words"><b>{3}</b><span title="{4}"><span class="s-sr">of </span>{4}</span>'
+                "</span></a>"
+            ).format(
+                account_path,
+                Markup(' aria-current="page"') if path == account_path else "",
+                viewer.email[:1],
+                word,
+                viewer.email,
+            )
         )
         with tag("div", "", "s-foot-row"):
             _theme_switch(request)
@@ -251,8 +271,37 @@ def _banners(services: Services) -> None:
         banner("note", SANDBOX)
 
 
+def _unverified(services: Services, viewer: Viewer) -> None:
+    """One line for whoever has not proven his address yet, where a mail can prove it."""
+    if services.mail is None or viewer.is_verified:
+        return
+    with (
+        tag("div", "", "s-banner s-banner-caution"),
+        tag("form", "", "s-banner-form", method="post", action=f"{_ACCOUNT[0]}/verification"),
+    ):
+        html(
+            Markup(
+                "<strong>Address not verified.</strong> Open the link in our mail to {}; new accounts have a small "
+                "limit until then."
+            ).format(viewer.email),
+            name="span",
+        )
+        tag("button", "Send again", "s-link-button", type="submit")
+
+
+def _follow_activity(services: Services, viewer: Viewer) -> None:
+    """Clicks keep a login open, also those that only change what is shown; an open page alone does not."""
+
+    async def clicked() -> None:
+        await login.still(services, viewer)
+
+    ui.on("active", clicked)
+
+
 def _menu_path(path: str) -> str:
     """The menu's entry that a path belongs to."""
     bare = path.split("?")[0].split("#")[0].rstrip("/")
-    matching = [href for href, _, _ in (*_MENU, *_ADMIN_MENU) if bare == href or bare.startswith(href + "/")]
+    matching = [
+        href for href, _, _ in (*_MENU, *_ADMIN_MENU, _ACCOUNT) if bare == href or bare.startswith(href + "/")
+    ]
     return max(matching, key=len, default="/app")

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
@@ -33,11 +34,14 @@ from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.health import Health
+from app.ledger_care import LedgerCare
+from app.mail import Outbox, server_of
 from app.own_requests import OwnRequests
 from app.services import Services
 from app.serving import PublicServer, loopback_address, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, limits
+from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.database import DatabaseLive
@@ -59,6 +63,7 @@ PAGE_BODY_BYTES = 2 * 1024 * 1024
 class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
+    _duties: Sequence[asyncio.Task[None]] = ()
     _sandbox_task: asyncio.Task[None] | None = None
 
     def __init__(
@@ -72,7 +77,6 @@ class Starscoo:
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
-        self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
         self._transport = Transport(idle_seconds=settings.upstream_timeout)
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
@@ -83,33 +87,21 @@ class Starscoo:
         self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
+        self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
-        notices, passes = Notices(), Passes(clock)
+        self.passes = Passes(clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(self.database, self.live, clock, passes),
+            authenticator=Authenticator(self.database, self.live, clock, self.passes),
             admission=Admission(self.live),
             router=router,
             providers=providers,
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
-            notices=notices,
+            notices=Notices(),
         )
         self.gateway = create_gateway(self.pipeline, models, version=release())
-        self.services = Services(
-            database=self.database,
-            live=self.live,
-            catalog=models,
-            clock=clock,
-            arrivals=self._arrivals,
-            notices=notices,
-            own_requests=OwnRequests(passes),
-            is_available=router.is_available,
-            public_url=settings.public_url,
-            is_signup_open=settings.signup == "open",
-            is_sandbox=is_sandbox,
-            is_secure=(settings.public_url or "").startswith("https://"),
-        )
+        self.services = self._services(models, router, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
             live=self.live,
@@ -118,9 +110,39 @@ class Starscoo:
             arrivals=self._arrivals,
             clock=clock,
             limiter=settings.counts_in,
+            care=self._care,
         )
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
+
+    def _services(self, models: catalog.Catalog, router: Router, *, is_sandbox: bool) -> Services:
+        public_url = self.settings.public_url
+        return Services(
+            database=self.database,
+            live=self.live,
+            catalog=models,
+            clock=self.clock,
+            arrivals=self._arrivals,
+            notices=self.pipeline.parts.notices,
+            uses=self.pipeline.authenticator.uses,
+            mail=outbox_of(self.settings),
+            keep_requests_days=self.settings.keep_requests_days,
+            health=Health(
+                self.database,
+                self._care,
+                limiter=self.settings.counts_in,
+                process=lambda: self.ledger.process,
+                backlog=lambda: self.ledger.backlog,
+                running=lambda: len(self.pipeline.parts.running),
+                clock=self.clock,
+            ),
+            own_requests=OwnRequests(self.passes),
+            is_available=router.is_available,
+            public_url=public_url,
+            is_signup_open=self.settings.signup == "open",
+            is_sandbox=is_sandbox,
+            is_secure=(public_url or "").startswith("https://"),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -144,6 +166,10 @@ class Starscoo:
             starter_tokens=self.settings.starter_monthly_tokens,
             starter_concurrent=self.settings.starter_concurrent_requests,
         )
+        if self.services.mail is not None:
+            self.database.run_now(verification.ensure_plan)
+        else:
+            self.database.run_now(verification.lift_all, now=int(self.clock()))
         swept = self.duties.register()
         if swept:
             log.warning(
@@ -158,6 +184,8 @@ class Starscoo:
         """Clients, ledger and the watch on changes, in the loop that serves."""
         await self._transport.start()
         await self.ledger.start()
+        if self.services.mail is not None:
+            self.services.mail.start()
         if isinstance(self.live, FallbackLive):
             await self.live.start()
         self._duties = self.duties.start()
@@ -185,7 +213,10 @@ class Starscoo:
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._care.stop()
         self._arrivals.stop()
+        if self.services.mail is not None:
+            await self.services.mail.stop()
         await self.ledger.stop()
         if not isinstance(self.live, MemoryLive):
             await self.live.stop()
@@ -250,12 +281,13 @@ def create_live(
     if settings.counts_in == "database" or settings.redis_url is None:
         return tables
 
-    async def known(
-        account_id: int, key_id: int | None, ids: Sequence[str], now: int
-    ) -> tuple[counts.Counts, dict[str, int | None]]:
-        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
+    redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
+    return FallbackLive(redis, tables, database, clock)
 
-    return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
+
+def outbox_of(settings: Settings) -> Outbox | None:
+    """None without a mail server."""
+    return Outbox(server_of(settings.smtp_url, settings.sender)) if settings.smtp_url else None
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:
@@ -299,7 +331,11 @@ def serve(
     starscoo = Starscoo(settings, is_sandbox=is_sandbox)
     starscoo.prepare()
     config = public_config(
-        starscoo, host=settings.host, port=settings.port, trusted_proxies=settings.trusted_proxies
+        starscoo,
+        host=settings.host,
+        port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
+        refuse=raw_refusal,
     )
     server = PublicServer(
         config,

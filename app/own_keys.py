@@ -7,6 +7,5 @@ from models.keys import ApiKey
 
 async def working(services: Services, account_id: int) -> list[ApiKey]:
     """Newest first."""
-    allowed = (await services.database.read(keys.allowed, account_id)).key_ids
-    lines = await services.database.read(keys.listing, account_id, now=services.now())
-    return [line.key for line in lines if line.key.id in allowed]
+    found = await services.database.read(keys.of_account, account_id)
+    return [key for key in found if key.state(services.now()) == "active"]

@@ -49,9 +49,15 @@
     button.dataset.before ??= label.textContent;
     label.textContent = done ? "Copied" : "Press Ctrl+C";
     say(done ? "Copied" : "Copying is blocked here. The text is selected, press Control and C.", button);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
     clearTimeout(button.copyTimer);
     button.copyTimer = setTimeout(() => { label.textContent = button.dataset.before; }, copiedFor);
+  }
+
+  // What was waiting for a copy need not wait for the server.
+  function copied(button) {
+    button.closest("dialog")?.querySelectorAll("[data-after-copy]").forEach((each) => { each.disabled = false; });
+    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
   }
 
   function download(button) {
@@ -62,7 +68,7 @@
     link.click();
     link.remove();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
   }
 
   const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -145,10 +151,17 @@
       at(".s-reveal").setAttribute("aria-pressed", String(shows));
       return undefined;
     }
+    document.querySelectorAll("details.f-facet[open]").forEach((list) => { if (!list.contains(event.target)) list.open = false; });
     if (at("[data-menu]")) return menu(!document.body.classList.contains("s-menu-open"));
-    if (at(".s-scrim") || at(".s-menu nav a")) return menu(false);
+    if (at(".s-scrim") || at(".s-menu nav a, .s-menu .s-who")) return menu(false);
     if (at("[data-close-dialog]")) return at("dialog")?.close();
     if (at("[data-reload]")) return location.reload();
+    if (at("[data-clear]")) {
+      const input = at(".s-box").querySelector("input");
+      input.value = "";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      return input.focus();
+    }
     if (event.target.matches?.("dialog.s-dialog") && !event.target.dataset.persistent) {
       const box = event.target.getBoundingClientRect();
       const isInside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
@@ -157,7 +170,21 @@
     return undefined;
   });
 
+  // What people do keeps their login open; the server is told once a minute at most. A page that is only open is silent.
+  let told = Date.now();
+  document.addEventListener("click", (event) => {
+    if (!event.isTrusted || Date.now() - told < 60000 || !window.did_handshake || !document.querySelector(".s-menu")) return;
+    told = Date.now();
+    emitEvent("active", {});
+  }, true);
+
   document.addEventListener("keydown", (event) => {
+    const list = event.key === "Escape" && event.target.closest?.("details.f-facet[open]");
+    if (list) {
+      list.open = false;
+      list.querySelector("summary").focus();
+      return;
+    }
     if (event.key === "Escape") {
       if (document.querySelector("dialog[open][data-persistent]")) event.preventDefault();
       else menu(false);
@@ -240,6 +267,8 @@
 
   const local = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
+  const clock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
   function tick() {
     const now = Date.now() / 1000;
     const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -248,7 +277,16 @@
       put(each, ago(now - each.dataset.ago));
       each.title = local.format(each.dataset.ago * 1000);
     });
+    document.querySelectorAll("[data-clock]").forEach((each) => {
+      put(each, clock.format(each.dataset.clock * 1000));
+      each.title = local.format(each.dataset.clock * 1000);
+    });
     document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
+    document.querySelectorAll("[data-due]").forEach((each) => {
+      if (now < Number(each.dataset.due) || each.told === each.dataset.due) return;
+      each.told = each.dataset.due;
+      each.dispatchEvent(new CustomEvent("due"));
+    });
   }
 
   // Lists are replaced whole when figures change: the button that had the focus gets it back in its new shape.
@@ -256,6 +294,7 @@
   document.addEventListener("focusin", (event) => { focused = event.target; });
 
   function twin(element) {
+    if (element?.id && !element.isConnected) return document.getElementById(element.id);
     if (!element || element.isConnected || !element.dataset?.act) return element;
     const { act, id } = element.dataset;
     return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
@@ -264,6 +303,33 @@
   function keepFocus() {
     if (focused && !focused.isConnected && document.activeElement === document.body) twin(focused)?.focus({ preventScroll: true });
   }
+
+  const opener = (menu) => document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  // A row's menu stands under its button, above it where there is no room below.
+  document.addEventListener("beforetoggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.(".s-pop") || event.newState !== "open") return;
+    const box = opener(menu).getBoundingClientRect();
+    menu.openedAt = box.top;
+    const isLow = box.bottom + 44 + menu.childElementCount * 36 > innerHeight;
+    menu.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`;
+    menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
+    menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
+  }, true);
+  const openMenu = () => document.querySelector(".s-pop:popover-open");
+  document.addEventListener("scroll", () => {
+    const menu = openMenu();
+    if (menu && Math.abs(opener(menu).getBoundingClientRect().top - menu.openedAt) > 8) menu.hidePopover();
+  }, true);
+  document.addEventListener("click", (event) => { if (event.target.closest?.(".s-pop [data-act]")) openMenu()?.hidePopover(); }, true);
+  document.addEventListener("keydown", (event) => {
+    const open = openMenu();
+    if (!open || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    const acts = [...open.querySelectorAll("button")].filter((each) => each.getClientRects().length);
+    const here = acts.indexOf(document.activeElement);
+    event.preventDefault();
+    acts[(here + (event.key === "ArrowDown" ? 1 : here < 0 ? 0 : -1) + acts.length) % acts.length].focus();
+  });
 
   let waiting = false;
   function soon() {
@@ -330,7 +396,7 @@
       setTimeout(() => toast.remove(), 5000);
     },
     here(path) {
-      document.querySelectorAll(".s-menu nav a").forEach((link) => {
+      document.querySelectorAll(".s-menu nav a, .s-menu .s-who").forEach((link) => {
         if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       });

@@ -6,7 +6,7 @@ The demo is started in a directory of its own; each figure is read in a fresh wi
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -53,15 +53,15 @@ def main() -> None:
 
 
 def _line(name: str, which: str, loads: Sequence[Load]) -> str:
-    paint, handshake, chart = (_middle(loads, lambda load, time=time: getattr(load, time)) for time in TIMES)
+    paint, handshake, chart = (_middle(loads, time) for time in TIMES)
     kb = median(load.kb for load in loads)
     requests = median(load.requests for load in loads)
     return f"{name:<20} {which:<5} {paint:>12} {handshake:>10} {chart:>10} {kb:>7.1f} {requests:>9.0f}"
 
 
-def _middle(loads: Sequence[Load], read: Callable[[Load], float | None]) -> str:
+def _middle(loads: Sequence[Load], name: str) -> str:
     """A page that has no socket or no chart has no such time."""
-    known = [time for load in loads if (time := read(load)) is not None]
+    known = [time for load in loads if (time := getattr(load, name)) is not None]
     return f"{median(known):.0f} ms" if known else "–"
 
 

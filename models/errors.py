@@ -2,4 +2,7 @@
 
 
 class Refused(Exception):
-    """Something that people asked for cannot be done; the text says what, why, and what to do."""
+    """Something that people asked for cannot be done; the text says what, why, and what to do. `limit_name` is the
+    limit it is about, where several were asked for at once."""
+
+    limit_name: str | None = None

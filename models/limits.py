@@ -12,7 +12,8 @@ Beside them the account's value of `concurrent_requests` says how many requests 
 key has a value of its own.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, cast, get_args
 
@@ -28,7 +29,7 @@ from models.overrides import Plan as Plan
 HIGHEST: Final = 10**15
 SHORTEST_REASON: Final = 10
 LONGEST_REASON: Final = 500
-_UNITS: Final[dict[Limit, str]] = {
+UNITS: Final[Mapping[Limit, str]] = {
     "hourly_requests": "requests per hour",
     "monthly_tokens": "tokens per month",
     "concurrent_requests": "requests at once",
@@ -39,7 +40,8 @@ KEY_LIMITS: Final[tuple[Limit, ...]] = ("hourly_requests", "monthly_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One step of the ladder. An unset rung carries the value it inherits, and says so in `origin`."""
+    """One step of the ladder. An unset rung carries the value it inherits, and says so in `origin`. `override_id`
+    tells one setting from the next, for whoever shows it now and changes it later."""
 
     layer: Literal["plan", "account", "key"]
     value: int | None
@@ -48,6 +50,7 @@ class Rung:
     reason: str
     until: int | None
     is_set: bool
+    override_id: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ UNSET: Final = Unset.UNSET
 class AboveAccount(Refused):
     def __init__(self, value: int, account_value: int, name: Limit) -> None:
         super().__init__(
-            f"{value:,} is above this account's {account_value:,} {_UNITS[name]}. Raise the account first."
+            f"{value:,} is above this account's {account_value:,} {UNITS[name]}. Raise the account first."
             " Only staff of this server can."
         )
 
@@ -86,7 +89,7 @@ class AboveAccount(Refused):
 class SetByStaff(Refused):
     def __init__(self, value: int, name: Limit) -> None:
         super().__init__(
-            f"Staff has set this key to {value:,} {_UNITS[name]}. You can lower it, not raise or remove it."
+            f"Staff has set this key to {value:,} {UNITS[name]}. You can lower it, not raise or remove it."
         )
 
 
@@ -95,25 +98,33 @@ class BadValue(Refused):
 
 
 class Conflict(Refused):
-    def __init__(self, current: int | None) -> None:
-        shown = "not set" if current is None else f"{current:,}"
+    """What stands there now is not what was shown. Nothing has been changed."""
+
+    def __init__(self, current: int | None, *, unset: str = "not set") -> None:
+        shown = unset if current is None else f"{current:,}"
         super().__init__(f"Somebody changed this meanwhile: it is now {shown}. Look again before you save.")
 
 
 def ensure_plans(
     session: Session, *, starter_requests: int, starter_tokens: int, starter_concurrent: int = 100
 ) -> None:
-    """The two plans that exist, `starter` with these values. For the start of a serving process: one that runs
-    already is not told that a value changed."""
+    """The two plans that exist, `starter` with these values unless staff has edited it (`plans`). For the start of a
+    serving process: one that runs already is not told that a value changed."""
     session.merge(Plan(name="unlimited"))
-    starter = Plan(name="starter", hourly_requests=starter_requests, monthly_tokens=starter_tokens)
-    starter.concurrent_requests = starter_concurrent
-    session.merge(starter)
+    starter = session.get(Plan, "starter") or Plan(name="starter")
+    if starter.edited_at is None:
+        starter.hourly_requests, starter.monthly_tokens = starter_requests, starter_tokens
+        starter.concurrent_requests = starter_concurrent
+    session.add(starter)
 
 
 def effective(session: Session, account_id: int, key_id: int | None, *, now: int) -> Limits:
     """What binds that key, or, without a key, the account's values on both layers. Raises `NoSuchAccount`."""
-    steps = overrides.in_force(session, account_id, key_id, now)
+    return bound_by(overrides.in_force(session, account_id, key_id, now))
+
+
+def bound_by(steps: Mapping[Limit, overrides.Step]) -> Limits:
+    """`effective` of what has been read already."""
     requests, tokens = steps["hourly_requests"], steps["monthly_tokens"]
     ends = [override.until for step in steps.values() for override in step.overrides if override.until]
     return Limits(
@@ -128,12 +139,17 @@ def effective(session: Session, account_id: int, key_id: int | None, *, now: int
 
 def ladder(session: Session, account_id: int, key_id: int | None, limit_name: Limit, *, now: int) -> Ladder:
     """Without a key the ladder ends at the account. Raises `NoSuchAccount`, `BadValue`."""
-    step = overrides.in_force(session, account_id, key_id, now)[_known(limit_name)]
+    step = overrides.in_force(session, account_id, key_id, now)[known(limit_name)]
+    return ladder_of(step, is_of_key=key_id is not None)
+
+
+def ladder_of(step: overrides.Step, *, is_of_key: bool) -> Ladder:
+    """`ladder` of what has been read already."""
     rungs = [
         Rung("plan", step.plan_value, f"plan {step.plan_name.capitalize()}", "", "", None, True),
         _rung("account", step.account, step.account_value, "the plan's value"),
     ]
-    if key_id is not None:
+    if is_of_key:
         rungs.append(_rung("key", step.key, step.key_value, "the account's value"))
     values = [rung.value for rung in rungs[1:] if rung.value is not None]
     value = min(values, default=None)
@@ -153,6 +169,7 @@ def set_key_limit(
     reason: str = "",
     until: int | None = None,
     expected: int | Unset | None = UNSET,
+    address: str = "",
     now: int,
 ) -> Change:
     """Set a key's own number, or with None go back to the account's.
@@ -162,13 +179,13 @@ def set_key_limit(
     """
     from models import keys  # which builds on this file
 
-    if _known(limit_name) not in KEY_LIMITS:
+    if known(limit_name) not in KEY_LIMITS:
         raise BadValue(
             "Requests at once are set for the whole account, by its staff; each key counts its own."
         )
     key = keys.get(session, account_id, public_id)
     epochs.bump(session, account_id, now=now)
-    step = overrides.in_force(session, account_id, key.id, now)[_known(limit_name)]
+    step = overrides.in_force(session, account_id, key.id, now)[limit_name]
     current = None if step.key is None else step.key.value
     if not isinstance(expected, Unset) and expected != current:
         raise Conflict(current)
@@ -178,17 +195,55 @@ def set_key_limit(
             raise AboveAccount(value, step.account_value, limit_name)
     if not is_staff:
         _check_staff(step, value, limit_name)
-    reason = _one_line(reason)
-    replaced = [step.own, step.staff] if is_staff else [step.own]
-    overrides.end(session, replaced, now)
+    reason = one_line(reason)
+    new = None
     if value is not None:
         authorship = overrides.Authorship(actor, is_staff, reason, until)
-        overrides.add(session, account_id, key.id, limit_name, value, authorship, now)
+        new = overrides.add(session, account_id, key.id, limit_name, value, authorship, now)
+    replaced = [step.own, step.staff] if is_staff else [step.own]
+    overrides.end(session, replaced, now, by=new)
     change = Change(
         step.key_value, overrides.in_force(session, account_id, key.id, now)[limit_name].key_value
     )
-    _audit(session, account_id, limit_name, change, actor=actor, reason=reason, subject=public_id, now=now)
+    record(
+        session,
+        account_id,
+        limit_name,
+        change,
+        actor=actor,
+        reason=reason,
+        subject=public_id,
+        address=address,
+        now=now,
+    )
     return change
+
+
+def set_key_limits(
+    session: Session,
+    account_id: int,
+    public_id: str,
+    wanted: Mapping[Limit, int | None],
+    *,
+    expected: Mapping[Limit, int | None],
+    actor: str,
+    now: int,
+) -> dict[Limit, Change]:
+    """For the owner: all of a key's limits at once, or none. `expected` is what the form showed as the key's own
+    numbers; a limit that is wanted as it was shown stays untouched. Raises as `set_key_limit`, the refusal with the
+    limit's name in `limit_name`."""
+    changes: dict[Limit, Change] = {}
+    for name, value in wanted.items():
+        if value == expected[name]:
+            continue
+        try:
+            changes[name] = set_key_limit(
+                session, account_id, public_id, name, value, actor=actor, expected=expected[name], now=now
+            )
+        except Refused as refusal:
+            refusal.limit_name = name
+            raise
+    return changes
 
 
 def set_account_limit(
@@ -200,14 +255,24 @@ def set_account_limit(
     actor: str,
     reason: str,
     until: int | None = None,
+    expected_id: int | Unset | None = UNSET,
     address: str = "",
     now: int,
 ) -> Change:
     """For staff: None lifts the limit. The reason has 10 characters at least. Keys set above the new value stay
-    as they are and are bound by the account. Raises `NoSuchAccount`, `BadValue`."""
+    as they are and are bound by the account. `expected_id` is the account's override that was shown (None: none).
+    Raises `NoSuchAccount`, `BadValue`, `Conflict`."""
     _check_value(value, until, now)
     return _change_account(
-        session, account_id, limit_name, (value, until), actor=actor, reason=reason, address=address, now=now
+        session,
+        account_id,
+        limit_name,
+        (value, until),
+        actor=actor,
+        reason=reason,
+        expected_id=expected_id,
+        address=address,
+        now=now,
     )
 
 
@@ -218,12 +283,21 @@ def remove_account_limit(
     *,
     actor: str,
     reason: str,
+    expected_id: int | Unset | None = UNSET,
     address: str = "",
     now: int,
 ) -> Change:
     """For staff: back to the plan's value. Raises as `set_account_limit`."""
     return _change_account(
-        session, account_id, limit_name, None, actor=actor, reason=reason, address=address, now=now
+        session,
+        account_id,
+        limit_name,
+        None,
+        actor=actor,
+        reason=reason,
+        expected_id=expected_id,
+        address=address,
+        now=now,
     )
 
 
@@ -233,19 +307,11 @@ def history(session: Session, account_id: int, limit: int) -> list[Override]:
     return list(session.exec(query.order_by(col(Override.id).desc()).limit(limit)).all())
 
 
-def carry_over(session: Session, account_id: int, old_key_id: int, new_key_id: int, *, now: int) -> None:
-    """Give a key that replaces another one the overrides that are in force on it."""
-    for row in overrides.active(session, account_id, old_key_id, now):
-        if row.key_id == old_key_id:
-            authorship = overrides.Authorship(row.author, row.is_staff, row.reason, row.until)
-            overrides.add(session, account_id, new_key_id, _known(row.limit_name), row.value, authorship, now)
-
-
 def _rung(layer: Literal["account", "key"], row: Override | None, value: int | None, inherits: str) -> Rung:
     if row is None:
         return Rung(layer, value, inherits, "", "", None, False)
     origin = "set by staff" if row.is_staff else "set on this key"
-    return Rung(layer, row.value, origin, row.author, row.reason, row.until, True)
+    return Rung(layer, row.value, origin, row.author, row.reason, row.until, True, row.id)
 
 
 def _check_value(value: int | None, until: int | None, now: int) -> None:
@@ -272,22 +338,26 @@ def _change_account(
     *,
     actor: str,
     reason: str,
+    expected_id: int | Unset | None,
     address: str,
     now: int,
 ) -> Change:
     """`override` is value and end; None takes the account's override away."""
-    name, reason = _known(limit_name), _good_reason(reason)
+    name, reason = known(limit_name), good_reason(reason)
     if session.get(Account, account_id) is None:
         raise NoSuchAccount
     epochs.bump(session, account_id, now=now)
     step = overrides.in_force(session, account_id, None, now)[name]
-    overrides.end(session, [step.account], now)
+    if not isinstance(expected_id, Unset) and expected_id != (step.account.id if step.account else None):
+        raise Conflict(step.account_value, unset="without a limit")
+    added = None
     if override is not None:
         value, until = override
         authorship = overrides.Authorship(actor, True, reason, until)
-        overrides.add(session, account_id, None, name, value, authorship, now)
+        added = overrides.add(session, account_id, None, name, value, authorship, now)
+    overrides.end(session, [step.account], now, by=added)
     new = overrides.in_force(session, account_id, None, now)[name].account_value
-    _audit(
+    record(
         session,
         account_id,
         name,
@@ -301,7 +371,7 @@ def _change_account(
     return Change(step.account_value, new)
 
 
-def _audit(
+def record(
     session: Session,
     account_id: int,
     name: Limit,
@@ -313,38 +383,41 @@ def _audit(
     address: str = "",
     now: int,
 ) -> None:
+    """The audit row of a change. `subject` is `account` or the key's public id."""
     audit.record(
         session,
         f"limit.{name}",
         actor=actor,
         account_id=account_id,
         subject=subject,
-        old=_shown(change.old),
-        new=_shown(change.new),
+        old=shown(change.old),
+        new=shown(change.new),
         reason=reason,
         address=address,
         now=now,
     )
 
 
-def _shown(value: int | None) -> str:
+def shown(value: int | None) -> str:
     return "no limit" if value is None else str(value)
 
 
-def _good_reason(reason: str) -> str:
-    clean = _one_line(reason)
+def good_reason(reason: str) -> str:
+    """As it is kept. Raises `BadValue` for one that is too short."""
+    clean = one_line(reason)
     if len(clean) < SHORTEST_REASON:
         raise BadValue(f"Write the reason in {SHORTEST_REASON} characters or more: the customer reads it.")
     return clean
 
 
-def _one_line(reason: str) -> str:
+def one_line(reason: str) -> str:
     """Spaces in a row become one; what cannot be printed, or stored, is left out."""
     words = " ".join(reason.split())
     return "".join(letter for letter in words if letter.isprintable())[:LONGEST_REASON]
 
 
-def _known(limit_name: str) -> Limit:
+def known(limit_name: str) -> Limit:
+    """Raises `BadValue`."""
     if limit_name not in get_args(Limit):
         raise BadValue(f"There is no limit called {limit_name!r}.")
     return cast(Limit, limit_name)

@@ -164,6 +164,13 @@ def create_key(visit: Visit, name: str) -> str:
     return shown.input_value()
 
 
+def choose(page: Page, act: str, name: str) -> None:
+    """From the menu of a key's row."""
+    page.get_by_role("button", name=f"Actions for {name}", exact=True).click()
+    label = f"Change the limits of {name}" if act == "Limits" else f"{act} {name}"
+    page.get_by_role("button", name=label, exact=True).click()
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds, each with the place where it found it."""
     found = Axe().run(page, options={"runOnly": RULES}).response["violations"]

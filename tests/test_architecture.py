@@ -33,7 +33,7 @@ API_PARTS = {
     "upkeep": CANONICAL | STEPS | {"work"},
     "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange", "work"},
     "openapi": CANONICAL,
-    "gateway": CANONICAL | {"client", "openapi", "pipeline"},
+    "gateway": CANONICAL | {"auth", "client", "openapi", "pipeline"},
 }
 
 # Libraries that have one place; everything below a folder counts.
@@ -47,12 +47,13 @@ PLACES = {
     "psycopg": ["models"],
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
-    "typer": ["app/cli.py"],
+    "typer": ["app/cli.py", "app/backup_commands.py", "app/ledger_commands.py", "app/terminal.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
+    "smtplib": ["app/mail.py"],
 }
 
-SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/__main__.py", "app/demo.py"}
+SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/terminal.py", "app/__main__.py", "app/demo.py"}
 PUT_TOGETHER = {"app/main.py", "app/cli.py", "app/demo.py", "app/duties.py"}
 IMPURE = {
     "asyncio",

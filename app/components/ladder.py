@@ -29,17 +29,22 @@ def worded(name: Limit, value: int | None) -> str:
 
 def origin(name: Limit, ladder: Ladder) -> str:
     """`200/h · plan Starter`, `5,000/h · set by staff until 30 Nov`."""
-    setter = next((rung for rung in reversed(ladder.rungs) if rung.is_set), ladder.rungs[0])
-    return f"{worded(name, ladder.value)} · {ladder.origin}{_end(setter)}"
+    return f"{worded(name, ladder.value)} · {ladder.origin}{_end(_setter(ladder))}"
 
 
 def render(name: Limit, ladder: Ladder, *, shows_author: bool = False) -> Markup:
     """All steps, the one that sets the value marked. Customers see that staff set a value and why, not who."""
-    setter = next((rung for rung in reversed(ladder.rungs) if rung.is_set), ladder.rungs[0])
+    setter = _setter(ladder)
     steps = Markup("").join(
         _step(name, rung, is_setter=rung is setter, shows_author=shows_author) for rung in ladder.rungs
     )
     return Markup('<ol class="lim-ladder">{}</ol>').format(steps)
+
+
+def _setter(ladder: Ladder) -> Rung:
+    """The step whose value binds: a key set above its account is bound by the account."""
+    setting = (rung for rung in reversed(ladder.rungs) if rung.is_set and rung.value == ladder.value)
+    return next(setting, ladder.rungs[0])
 
 
 def _step(name: Limit, rung: Rung, *, is_setter: bool, shows_author: bool) -> Markup:

@@ -1,65 +1,35 @@
-"""/app/limits: both limits as the gateway enforces them, where each value comes from, and lower ones for keys.
-
-Figures come from `live.standing` with `limits.effective`, the same as headers and the check itself.
+"""/app/limits: both limits as the gateway enforces them, where each value comes from, what will come of it; lower ones
+for keys, more for the account by asking, and alerts before it is too late.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
 from markupsafe import Markup
 from nicegui import ui
 
-from app import components, frame, live_view, login, refusal_words, words
+from app import components, frame, live_view, login
 from app.binding import bind_now
-from app.components import Column, ladder, limit_form, meter, tables, tag
+from app.components import Column, key_limits, tables, tag
+from app.components.key_limits import Values
+from app.pages import limits_asks, limits_view
+from app.pages.limits_view import KEYS_PER_PAGE, REFUSALS_PER_PAGE, View
 from app.services import Services
-from models import keys, limits, limits_overview, refusals
-from models.limits_overview import AccountLimits, KeyLimits
-from models.live import Limit, Standing
+from models import alerts, limits, windows
+from models.database import Refused
+from models.limits_overview import KeyLimits, Ladders
+from models.live import Limit
 from models.logins import Viewer
-from models.refusals import RefusalRow
 
-SHOWN_REFUSALS: Final = 10
+MOST_REFUSALS: Final = 200
 _PUT: Final = """
 for (const [id, markup] of Object.entries(%s)) {
   const cell = document.getElementById(id);
   if (cell) cell.innerHTML = markup;
 }
 """
-Standings = Mapping[Limit, Standing]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the page shows, read at once. Standings of keys are by public id."""
-
-    now: int
-    overview: AccountLimits
-    account: Standings
-    keys: Mapping[str, Standings]
-    refused: Sequence[RefusalRow]
-
-
-async def read(services: Services, account_id: int) -> View:
-    """Raises `NoSuchAccount`."""
-    now = services.now()
-    overview = await services.database.read(limits_overview.read, account_id, now=now)
-    refused = await services.database.read(refusals.last, account_id, SHOWN_REFUSALS)
-    of_account = await services.live.standing(account_id, None, overview.limits)
-    of_keys = {
-        one.key.public_id: await services.live.standing(account_id, one.key.id, one.limits)
-        for one in overview.keys
-    }
-    return View(
-        now=now,
-        overview=overview,
-        account=_by_name(of_account),
-        keys={public_id: _by_name(pair) for public_id, pair in of_keys.items()},
-        refused=refused,
-    )
 
 
 async def show(services: Services, viewer: Viewer) -> None:
@@ -74,63 +44,170 @@ class _Page:
         self._services = services
         self._viewer = viewer
         self._view: View
+        self._keys_shown = KEYS_PER_PAGE
+        self._refusals_shown = REFUSALS_PER_PAGE
 
     def frame(self) -> None:
-        frame.title(
+        with frame.title(
             "Limits",
             "A request must pass the limit of its key and the limit of the account. Hours and months are in UTC.",
-        )
+        ):
+            self._ask_button = components.button("Ask for more", kind="plain", on_click=self._ask)
+            self._ask_button.visible = False
+        self._saved = tag("div", "", "lim-saved", role="status")
         self._content = tag("div", "", "s-stack")
+        self._due = windows.hour_end(self._services.now())
+        self._clock = tag("span", "", data_due=str(self._due)).on("due", self._hour_over, args=[])
         self._dialog = components.dialog(is_wide=True)
+        self._asks = limits_asks.Asks(self._services, self._viewer, on_change=self.load)
         refresh = live_view.Throttled(self._refresh)
         self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
 
     async def load(self) -> None:
-        self._view = await read(self._services, self._viewer.account_id)
+        self._view = view = await self._read()
+        if self._content.is_deleted:
+            return
+        self._ask_button.visible = bool(limits_view.may_ask(view.overview.ladders))
         self._content.clear()
         with self._content:
-            self._account = components.html(account_cards(self._view))
-            with frame.card("Keys", is_flush=True):
+            self._notices = components.html(limits_view.alert_notices(view))
+            self._account = components.html(limits_view.account_cards(view), "s-stack")
+            self._asks.draw(view)
+            with frame.card("Keys", is_flush=bool(view.overview.keys)):
                 self._draw_keys()
-            self._refused = components.html(_refusals(self._view))
+            self._draw_refusals()
+            with frame.card("Alerts"):
+                self._draw_alerts(view.whole.levels)
+
+    async def _read(self) -> View:
+        return await limits_view.read(
+            self._services,
+            self._viewer.account_id,
+            keys_shown=self._keys_shown,
+            refusals_shown=self._refusals_shown,
+        )
 
     async def _refresh(self) -> None:
         """Figures alone: the buttons in the table stay, and with them the focus of who uses a keyboard."""
-        self._view = view = await read(self._services, self._viewer.account_id)
+        view = await self._read()
         if self._content.is_deleted:
             return
-        self._account.set_content(str(account_cards(view)))
-        self._refused.set_content(str(_refusals(view)))
-        cells = {
-            _cell_id(one, name): str(_cell(view, one, name))
-            for one in view.overview.keys
-            for name in view.keys[one.key.public_id]
-        }
+        had_refusals = bool(self._view.whole.refused)
+        self._view = view
+        if bool(view.whole.refused) != had_refusals:
+            await self.load()
+            return
+        self._notices.set_content(str(limits_view.alert_notices(view)))
+        self._account.set_content(str(limits_view.account_cards(view)))
+        if view.whole.refused:
+            self._refused.set_content(str(limits_view.refusals(view, is_owner=True)))
         with self._content:
-            ui.run_javascript(_PUT % json.dumps(cells))
+            ui.run_javascript(_PUT % json.dumps(limits_view.cells(view)))
+
+    async def _hour_over(self) -> None:
+        """Windows begin anew without any request: the only change of figures that nobody tells of. The browser does,
+        and once more a minute later where its clock is ahead of this one."""
+        await self._refresh()
+        self._due = max(windows.hour_end(self._services.now()), self._due + 60)
+        components.set_attributes(self._clock, data_due=str(self._due))
 
     def _draw_keys(self) -> None:
-        if not self._view.overview.keys:
+        view = self._view
+        if not view.overview.keys:
             with components.empty_card("keys", "No keys yet", "Each key can have lower limits of its own."):
                 components.button("Create key", href="/app/keys")
             return
         rows = [
             (
-                *key_cells(self._view, one),
-                in_row(components.act("change", one.key.public_id, "Change", label=_change(one))),
+                *limits_view.key_cells(view, one),
+                limits_view.in_row(components.act("change", one.key.public_id, "Change", label=_change(one))),
             )
-            for one in self._view.overview.keys
+            for one in view.shown_keys
         ]
         components.table(
-            (*KEY_COLUMNS, Column("Act", is_title_hidden=True)),
+            (*limits_view.KEY_COLUMNS, Column("Act", is_title_hidden=True)),
             rows,
             caption="Limits of each key",
-            on_act=self._open,
+            on_act=self._act,
         )
+        hidden = len(view.overview.keys) - len(rows)
+        if hidden:
+            with tag("div", "", "lim-more"):
+                tag("span", f"{len(rows)} of {len(view.overview.keys)} keys", "s-quiet")
+                components.button(
+                    f"Show {min(hidden, KEYS_PER_PAGE)} more", kind="plain", on_click=self._more_keys
+                )
 
-    async def _open(self, _: str, public_id: str) -> None:
+    def _draw_refusals(self) -> None:
+        refused = self._view.whole.refused
+        with frame.card("Last refusals", is_flush=bool(refused)):
+            if not refused:
+                tag("p", "No request of yours has been refused.", "s-quiet")
+                return
+            self._refused = components.html(limits_view.refusals(self._view, is_owner=True))
+            tables.listen(self._refused, self._act)
+            if len(refused) == self._refusals_shown < MOST_REFUSALS:
+                with tag("div", "", "lim-more"):
+                    components.button("Show older refusals", kind="plain", on_click=self._more_refusals)
+
+    def _draw_alerts(self, levels: Sequence[int]) -> None:
+        async def save(values: dict[str, str]) -> None:
+            field.accept()
+            try:
+                await self._save_levels(values.get("levels", ""))
+            except Refused as reason:
+                field.refuse(str(reason))
+
+        tag(
+            "p",
+            "This page warns at each of these shares of a limit, once per hour or month. At the highest one, a line "
+            "stands above every page. Keys without a value of their own count with the account.",
+            "s-quiet",
+        )
+        with components.form(save, label="Alert levels").classes("lim-levels"):
+            field = components.field(
+                "Alert levels, in percent",
+                name="levels",
+                value=", ".join(map(str, levels)),
+                help=f"Up to {alerts.MOST_LEVELS}, with commas between. Empty: no alerts.",
+                placeholder="no alerts",
+            )
+            components.button("Save levels", is_submit=True, kind="plain")
+
+    async def _save_levels(self, text: str) -> None:
+        """Raises `BadLevels`."""
+        viewer = await login.still(self._services, self._viewer)
+        parts = [part.strip().removesuffix("%").strip() for part in text.split(",") if part.strip()]
+        if not all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
+            raise alerts.BadLevels
+        wanted = [int(part) for part in parts]
+        await self._services.database.run(
+            alerts.set_levels, viewer.account_id, wanted, actor=viewer.email, now=self._services.now()
+        )
+        with self._content:
+            await self.load()
+            components.toast("Alert levels saved")
+
+    async def _act(self, act: str, subject: str) -> None:
+        if act == "change":
+            await self._open(subject)
+        elif act == "ask":
+            await self._asks.open(subject)
+
+    async def _ask(self) -> None:
+        await self._asks.open()
+
+    async def _more_keys(self) -> None:
+        self._keys_shown += KEYS_PER_PAGE
+        await self.load()
+
+    async def _more_refusals(self) -> None:
+        self._refusals_shown = min(MOST_REFUSALS, self._refusals_shown + 2 * REFUSALS_PER_PAGE)
+        await self.load()
+
+    async def _open(self, public_id: str) -> None:
         """The key's both limits, as they are now."""
-        self._view = await read(self._services, self._viewer.account_id)
+        self._view = await self._read()
         one = self._view.overview.find(public_id)
         if one is None:
             components.toast("This key was revoked meanwhile.", "bad")
@@ -138,23 +215,25 @@ class _Page:
             return
         with self._dialog.filled(f"Limits of “{one.key.name}”"):
             tag("p", "A new value binds from the next request.", "s-quiet")
-            for name, steps in one.ladders.items():
-                limit_form.draw(name, steps, save=partial(self._save, one, name))
-            with tag("div", "", "s-buttons s-end"):
-                components.cancel_button("Close")
+            key_limits.draw(
+                one.ladders, save=partial(self._save, one), look_again=partial(self._look_again, one)
+            )
 
-    async def _save(self, one: KeyLimits, name: Limit, value: int | None) -> None:
-        """Raises what `limits.set_key_limit` refuses, for the form to show."""
+    async def _look_again(self, one: KeyLimits) -> Ladders:
+        self._view = await self._read()
+        found = self._view.overview.find(one.key.public_id)
+        return one.ladders if found is None else found.ladders
+
+    async def _save(self, one: KeyLimits, wanted: Values, shown: Values) -> None:
+        """Raises what `limits.set_key_limits` refuses, for the form to show."""
         viewer = await login.still(self._services, self._viewer)
-        shown = one.ladders[name].rungs[-1]
-        change = await self._services.database.run(
-            limits.set_key_limit,
+        changes = await self._services.database.run(
+            limits.set_key_limits,
             viewer.account_id,
             one.key.public_id,
-            name,
-            value,
+            wanted,
+            expected=shown,
             actor=viewer.email,
-            expected=shown.value if shown.is_set else None,
             now=self._services.now(),
         )
         await bind_now(self._services, viewer.account_id)
@@ -162,102 +241,22 @@ class _Page:
             self._dialog.close()
             await self.load()
             ui.run_javascript(f"document.querySelector('[data-id=\"{one.key.public_id}\"]')?.focus()")
-            components.toast(f"{one.key.name}: {changed(name, change)}, from the next request")
+        self._tell(one, changes)
 
-
-KEY_COLUMNS: Final = (
-    Column("Key", is_name=True),
-    Column(ladder.NAMES["hourly_requests"]),
-    Column(ladder.NAMES["monthly_tokens"]),
-)
-
-
-def account_cards(view: View, *, shows_author: bool = False) -> Markup:
-    """Both limits of the account, side by side, with their ladders; then how many requests may run at once."""
-    cards = [
-        components.card(
-            "",
-            meter.render(standing, label=ladder.NAMES[name], now=view.now)
-            + ladder.render(name, view.overview.ladders[name], shows_author=shows_author),
-        )
-        for name, standing in view.account.items()
-    ]
-    at_once = view.overview.ladders["concurrent_requests"]
-    head = Markup('<div class="s-meter-head"><b>{}</b><span>{}</span></div>').format(
-        ladder.NAMES["concurrent_requests"], ladder.worded("concurrent_requests", at_once.value)
-    )
-    steps = ladder.render("concurrent_requests", at_once, shows_author=shows_author)
-    cards.append(components.card("", head + steps))
-    return components.joined(cards, "s-grid2")
-
-
-def key_cells(view: View, one: KeyLimits) -> tuple[Markup, ...]:
-    """Name and both limits of a key, as the row of a table."""
-    return (
-        Markup('<span class="lim-key">{}<span class="s-mono s-small s-faint">{}</span></span>').format(
-            components.clipped(one.key.name), keys.masked(one.key)
-        ),
-        *(
-            Markup('<span class="lim-cell" id="{}">{}</span>').format(
-                _cell_id(one, name), _cell(view, one, name)
+    def _tell(self, one: KeyLimits, changes: dict[Limit, limits.Change]) -> None:
+        """What was saved stays on the page until something else is."""
+        said = "; ".join(limits_view.changed(name, change) for name, change in changes.items())
+        text = (
+            Markup("<b dir='auto'>{}</b>: {}, set by you, from the next request on.").format(
+                one.key.name, said
             )
-            for name in view.keys[one.key.public_id]
-        ),
-    )
-
-
-def _cell(view: View, one: KeyLimits, name: Limit) -> Markup:
-    standing = view.keys[one.key.public_id][name]
-    whose = "This key" if standing.layer == "key" else "Whole account"
-    return meter.render(standing, label=whose, now=view.now, is_slim=True) + Markup(
-        '<span class="s-small s-faint">{}</span>'
-    ).format(ladder.origin(name, one.ladders[name]))
-
-
-def _cell_id(one: KeyLimits, name: Limit) -> str:
-    return f"limit-{one.key.public_id}-{name}"
-
-
-def in_row(button: Markup) -> Markup:
-    """A row's button, at its end."""
-    return Markup('<span class="s-row-actions">{}</span>').format(button)
-
-
-def changed(name: Limit, change: limits.Change) -> str:
-    """`requests per hour 1,000 → 200`."""
-    old, new = (ladder.worded(name, value) for value in (change.old, change.new))
-    return f"{ladder.NAMES[name].lower()} {old} → {new}"
-
-
-def _refusals(view: View) -> Markup:
-    title = "Last refusals"
-    if not view.refused:
-        nothing = Markup('<p class="s-quiet">No request of yours has been refused.</p>')
-        return components.card(title, nothing)
-    rows = [
-        (
-            Markup('<span class="lim-when">{}</span>').format(words.ago(row.at, view.now)),
-            components.clipped(view.overview.names.get(row.key_id, "a former key")),
-            components.clipped(row.model),
-            _reason(row, view.now),
+            if changes
+            else Markup("<b dir='auto'>{}</b>: nothing changed.").format(one.key.name)
         )
-        for row in view.refused
-    ]
-    columns = ("When", Column("Key", is_name=True), "Model", "Why")
-    table = tables.render(columns, rows, caption="The last refused requests and why")
-    return components.card(title, table, is_flush=True)
-
-
-def _reason(row: RefusalRow, now: int) -> Markup:
-    more = f" And {words.exact(row.skipped)} more before it." if row.skipped else ""
-    return Markup('<span class="lim-why"><code>{} {}</code> {}{}</span>').format(
-        row.status, row.code, refusal_words.reason(row, now=now), more
-    )
+        self._saved.clear()
+        with self._saved:
+            components.banner("good", text)
 
 
 def _change(one: KeyLimits) -> str:
     return f"Change the limits of {one.key.name}"
-
-
-def _by_name(pair: tuple[Standing, Standing]) -> dict[Limit, Standing]:
-    return {standing.name: standing for standing in pair}

@@ -11,10 +11,11 @@ from nicegui import ui
 from starlette.responses import RedirectResponse
 
 from app import components, failures, frame, login
+from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import admin, keys, limits, overview, playground, usage
+from app.pages import account, admin, key, keys, limits, overview, playground, requests, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -27,8 +28,11 @@ _FIRST_WAIT_S: Final = 0.8
 _ROUTES: Final[dict[str, Show]] = {
     "/": overview.show,
     "/keys": keys.show,
+    "/keys/{id}": key.show,
     "/usage": usage.show,
+    "/requests": requests.show,
     "/limits": limits.show,
+    "/account": account.show,
     "/playground": playground.show,
 }
 
@@ -48,7 +52,9 @@ def register(services: Services, outer: FastAPI) -> None:
         watch.begin()
         first = asyncio.Event()
         with frame.signed_in(services, viewer):
+            alert_line = AlertLine(services, viewer)
             content = Content(_builders(services, viewer, first), root_path="/app")
+        await alert_line.load()
         if not content.has_404:
             try:
                 await asyncio.wait_for(first.wait(), _FIRST_WAIT_S)
@@ -61,11 +67,7 @@ class Content(ui.sub_pages):
     """The changing part. What is not there is said kindly; admins' pages are not there for others."""
 
     def _render_404(self) -> None:
-        frame.title("There is no such page")
-        with components.empty_card(
-            "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
-        ):
-            components.button("Go to the overview", href="/app")
+        frame.nothing_here()
 
 
 def _builders(

@@ -1,48 +1,19 @@
-import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import running
+from shell import Shell
 
-from app import cli
-from models import accounts, keys, ledger, limits, passwords
+from app import terminal
+from models import accounts, audit, keys, ledger, limits, passwords
 from models.database import Database
 
 NOW = 1_795_000_000
-
-
-class Shell:
-    """Runs the command in this process, as an operator would in an empty directory."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(words)
-        out, err = self._capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    def answer(self, *words: str) -> Any:
-        """The one JSON object on standard output."""
-        status, out, err = self.run(*words, "--json")
-        assert (status, err) == (0, "")
-        assert out.count("\n") == 1
-        return json.loads(out)
-
-    def refusal(self, *words: str, status: int = 1) -> str:
-        """The one line on standard error."""
-        ended, out, err = self.run(*words)
-        assert (ended, out) == (status, "")
-        assert err.startswith("starscoo: ")
-        assert err.count("\n") == 1
-        return err
 
 
 @pytest.fixture
@@ -133,6 +104,40 @@ def test_keys_revoke_ends_the_key(shell: Shell, database: Callable[[], Database]
     assert database().read_now(keys.authenticate, keys.digest(made["key"]), now=NOW) is None
 
 
+def test_keys_pause_and_resume_are_told_apart_in_the_list(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+
+    def states() -> list[str]:
+        return [key["state"] for key in shell.answer("keys", "list", "--email", "alice@example.com")["keys"]]
+
+    assert shell.answer("keys", "pause", made["id"]) == {"id": made["id"], "is_paused": True}
+    assert states() == ["paused"]
+    assert shell.answer("keys", "resume", made["id"]) == {"id": made["id"], "is_paused": False}
+    assert states() == ["active"]
+    assert "no such key" in shell.refusal("keys", "pause", "AAAAAAAAAAAA")
+    shell.answer("keys", "revoke", made["id"])
+    assert "for good" in shell.refusal("keys", "pause", made["id"])
+    account = database().read_now(accounts.find_by_email, "alice@example.com")
+    assert account is not None
+    acts = [row.act for row in database().read_now(audit.last, account_id=account.id, limit=9)]
+    assert acts == ["key.revoke", "key.resume", "key.pause", "key.create"]
+
+
+def test_keys_rotate_gives_a_new_secret_and_leaves_the_old_one_for_a_while(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+    rotated = shell.answer("keys", "rotate", made["id"], "--overlap-hours", "1")
+    assert rotated["id"] == made["id"]
+    for secret in (made["key"], rotated["key"]):
+        found = database().read_now(keys.authenticate, keys.digest(secret), now=rotated["old_ends_at"] - 1)
+        assert found is not None
+        assert (found.key_public_id, found.replaced_at) == (made["id"], None)
+    assert "none, 1 hour" in shell.refusal("keys", "rotate", made["id"], "--overlap-hours", "2")
+
+
 def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Database]) -> None:
     made = shell.answer("keys", "create", "--email", "alice@example.com")
     key = database().read_now(keys.find, made["id"])
@@ -169,6 +174,23 @@ def test_admin_grant_and_revoke(shell: Shell) -> None:
     assert shell.answer("admin", "revoke", "alice@example.com")["is_admin"] is False
 
 
+def test_an_account_is_suspended_and_resumed_with_a_reason(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    shell.answer("keys", "create", "--email", "alice@example.com")
+    why = ("--reason", "Paid with a stolen card")
+    assert "10 characters" in shell.refusal("users", "suspend", "alice@example.com", "--reason", "spam")
+    answer = shell.answer("users", "suspend", "alice@example.com", *why)
+    assert answer == {"email": "alice@example.com", "is_suspended": True}
+    assert "suspended already" in shell.refusal("users", "suspend", "alice@example.com", *why)
+    account = database().read_now(accounts.find_by_email, "alice@example.com")
+    assert account is not None
+    assert account.suspended_at is not None
+    assert shell.answer("users", "resume", "alice@example.com", *why)["is_suspended"] is False
+    [line] = database().read_now(audit.last, account_id=account.id, limit=1)
+    assert (line.act, line.actor, line.reason) == ("account.resume", "command line", why[1])
+
+
 def test_a_reset_link_sets_a_password_once(shell: Shell, database: Callable[[], Database]) -> None:
     from models import logins
 
@@ -177,7 +199,7 @@ def test_a_reset_link_sets_a_password_once(shell: Shell, database: Callable[[], 
     address, token = link.rsplit("/", 1)
     assert address == "http://127.0.0.1:8080/reset"
     hashed = passwords.hash_password("correct horse battery")
-    now = cli._now()
+    now = terminal.now()
     account_id = database().run_now(logins.use_reset, token, hashed, now=now)
     account = database().read_now(accounts.get, account_id)
     assert account is not None
@@ -196,6 +218,8 @@ def test_a_reset_link_sets_a_password_once(shell: Shell, database: Callable[[], 
         ("usage", "--key", "000000000000"),
         ("admin", "grant", "nobody@example.com"),
         ("users", "reset-link", "nobody@example.com"),
+        ("users", "suspend", "nobody@example.com", "--reason", "Paid with a stolen card"),
+        ("users", "resume", "nobody@example.com", "--reason", "Paid with a stolen card"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(shell: Shell, words: tuple[str, ...]) -> None:
@@ -279,3 +303,13 @@ def test_a_running_server_sees_every_change(tmp_path: Path) -> None:
         while (status := client.get("/v1/models", headers=headers).status_code) == 200:
             pass
         assert status == 401
+
+
+def test_a_running_server_refuses_the_keys_of_a_suspended_account_until_it_is_resumed(tmp_path: Path) -> None:
+    with running.server(tmp_path) as starscoo, httpx.Client(base_url=starscoo.url, trust_env=False) as client:
+        made = starscoo.command("keys", "create", "--email", "alice@example.com")
+        headers = {"authorization": f"Bearer {made['key']}"}
+        for act, wanted in (("suspend", 403), ("resume", 200)):
+            starscoo.command("users", act, "alice@example.com", "--reason", "Paid with a stolen card")
+            while client.get("/v1/models", headers=headers).status_code != wanted:
+                pass

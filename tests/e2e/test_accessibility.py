@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
-from browsing import ADMIN, CUSTOMER, THEMES, Visitor, create_key, overhang, violations
+from browsing import ADMIN, CUSTOMER, THEMES, Visitor, choose, create_key, overhang, violations
 from playwright.sync_api import Page, expect
 
 WIDTHS = (320, 375, 1280)
@@ -78,7 +78,12 @@ def test_each_dialog_of_the_keys_page_is_accessible(visitor: Visitor) -> None:
     check(page)
     page.get_by_role("button", name="Copy key").click()
     page.get_by_role("button", name="I saved it").click()
-    page.get_by_role("button", name="Revoke Checked").click()
+    page.get_by_role("button", name="Actions for Checked").click()
+    expect(page.get_by_role("button", name="Revoke Checked")).to_be_visible()
+    check(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.keyboard.press("Escape")
+    choose(page, "Revoke", "Checked")
     expect(page.get_by_role("heading", name="Revoke this key?")).to_be_visible()
     check(page)
 

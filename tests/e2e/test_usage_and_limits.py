@@ -1,7 +1,7 @@
-"""What only a browser shows of usage, limits, administration and documentation."""
+"""What only a browser shows of usage, of open pages that follow the gateway, and of documentation."""
 
 import httpx
-from browsing import ADMIN, CUSTOMER, THEMES, Visit, Visitor, create_key, overhang, sign_up, violations
+from browsing import CUSTOMER, Visit, Visitor, create_key, sign_up
 from playwright.sync_api import Page, expect
 
 BAR = ".c-chart .bars path"
@@ -62,63 +62,6 @@ def test_open_pages_follow_the_gateway_and_keep_the_focus(visitor: Visitor) -> N
     expect(button).to_be_focused()
 
 
-def test_a_limit_is_changed_with_the_keyboard_alone(visitor: Visitor) -> None:
-    visit = visitor.opens("/")
-    page = visit.page
-    sign_up(visit, "keyboard@example.com")
-    visit.opens("/app/keys")
-    create_key(visit, "Keyed")
-    visit.opens("/app/limits")
-    page.get_by_role("button", name="Change the limits of Keyed").focus()
-    page.keyboard.press("Enter")
-    field = page.get_by_label("Requests per hour, this key")
-    expect(field).to_be_visible()
-    field.focus()
-    page.keyboard.type("2,000")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Raise the account first.")).to_be_visible()
-    expect(field).to_be_focused()
-    page.keyboard.press("Control+a")
-    page.keyboard.type("20")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_text("20/h · set on this key")).to_be_visible()
-    expect(page.get_by_role("button", name="Change the limits of Keyed")).to_be_focused()
-
-
-def test_staff_overrides_a_customers_limit(visitor: Visitor) -> None:
-    customer = visitor.opens("/")
-    sign_up(customer, "special@example.com")
-    page = visitor.opens("/app/admin", who=ADMIN).page
-    page.get_by_label("Search customers").fill("special@")
-    page.get_by_role("link", name="special@example.com").click()
-    expect(page.get_by_role("heading", name="special@example.com")).to_be_visible()
-    page.get_by_role("button", name="Override account").click()
-    page.get_by_label("Value").fill("5000")
-    page.get_by_label("Reason").fill("Launch week of their shop")
-    page.get_by_role("button", name="Save override").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_role("table", name="Overrides, newest first")).to_contain_text("Launch week")
-    customer.opens("/app/limits")
-    expect(customer.page.get_by_text("0 of 5,000")).to_be_visible()
-    expect(customer.page.get_by_text("set by staff")).to_be_visible()
-
-
-def test_the_dialogs_of_limits_are_accessible(visitor: Visitor) -> None:
-    for theme in THEMES:
-        for width in (320, 1280):
-            customer = visitor.opens("/app/limits", who=CUSTOMER, theme=theme, width=width).page
-            customer.get_by_role("button", name="Change the limits of Website chat").click()
-            _check_dialog(customer)
-            staff = visitor.opens("/app/admin", who=ADMIN, theme=theme, width=width).page
-            staff.get_by_role("link", name=CUSTOMER).click()
-            expect(staff.get_by_role("heading", name=CUSTOMER)).to_be_visible()
-            assert violations(staff) == []
-            assert overhang(staff) <= 0
-            staff.get_by_role("button", name="Override account").click()
-            _check_dialog(staff)
-
-
 def test_the_documentation_goes_to_its_anchor_and_remembers_the_language(visitor: Visitor) -> None:
     visit = visitor.opens("/docs#errors")
     page = visit.page
@@ -127,12 +70,6 @@ def test_the_documentation_goes_to_its_anchor_and_remembers_the_language(visitor
     visit.opens("/docs")
     for tab in page.get_by_role("tab", name="Python").all():
         expect(tab).to_have_attribute("aria-selected", "true")
-
-
-def _check_dialog(page: Page) -> None:
-    expect(page.get_by_role("dialog")).to_be_visible()
-    assert violations(page) == []
-    assert overhang(page) <= 0
 
 
 def _fill(page: Page) -> str:

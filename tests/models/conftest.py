@@ -11,16 +11,21 @@ from sqlmodel import SQLModel
 
 from models import (
     accounts,
+    alerts,
+    asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
     migrations,
     processes,
     refusals,
+    verification,
 )
 from models.accounts import Account
 from models.database import Database
@@ -28,15 +33,20 @@ from models.database import Database
 NOW = 1_795_000_000
 MODULES_WITH_TABLES = (
     accounts,
+    alerts,
+    asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
     processes,
     refusals,
+    verification,
 )
 
 
@@ -97,8 +107,12 @@ def _empty(url: str) -> None:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(
-            text("INSERT INTO plans VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)")
+            text(
+                "INSERT INTO plans (name, hourly_requests, monthly_tokens, concurrent_requests) "
+                "VALUES ('starter', 1000, 5000000, 100), ('unlimited', NULL, NULL, NULL)"
+            )
         )
         connection.execute(text("INSERT INTO limiter_state VALUES (1, 1, 0)"))
+        connection.execute(text("INSERT INTO ledger_state VALUES (1, 0)"))
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrations.HEAD})
     database.close()

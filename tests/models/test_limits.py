@@ -8,7 +8,7 @@ from models.accounts import Account, NoSuchAccount
 from models.database import Database, Refused
 from models.keys import ApiKey, NoSuchKey
 from models.limits import AboveAccount, BadValue, Change, Conflict, Ladder, Rung, SetByStaff
-from models.live import Limits
+from models.live import Limit, Limits
 
 NOW = 1_795_000_000
 STARTER = Limits(1000, 1000, 5_000_000, 5_000_000, key_concurrent=100)
@@ -244,3 +244,54 @@ def test_charlie_sees_nothing_of_a_foreign_key(database: Database, charlie: Acco
     assert foreign == unknown
     assert database.read_now(limits.effective, charlie.id, key.id, now=NOW) == STARTER
     assert database.read_now(limits.history, charlie.id, 10) == []
+
+
+def test_both_limits_of_a_key_are_saved_at_once_or_not_at_all(database: Database, key: ApiKey) -> None:
+    def save(wanted: dict[Limit, int | None], expected: dict[Limit, int | None]) -> dict[Limit, Change]:
+        return database.run_now(
+            limits.set_key_limits,
+            key.account_id,
+            key.public_id,
+            wanted,
+            expected=expected,
+            actor="alice@example.com",
+            now=NOW,
+        )
+
+    unset: dict[Limit, int | None] = {"hourly_requests": None, "monthly_tokens": None}
+    with pytest.raises(AboveAccount) as refused:
+        save({"hourly_requests": 5, "monthly_tokens": 6_000_000}, unset)
+    assert refused.value.limit_name == "monthly_tokens"
+    assert effective(database, key) == STARTER
+    both: dict[Limit, int | None] = {"hourly_requests": 5, "monthly_tokens": 700}
+    assert save(both, unset) == {
+        "hourly_requests": Change(1000, 5),
+        "monthly_tokens": Change(5_000_000, 700),
+    }
+    assert save(both, both) == {}
+    with pytest.raises(Conflict) as conflict:
+        save({"hourly_requests": 7, "monthly_tokens": 700}, {"hourly_requests": 6, "monthly_tokens": 700})
+    assert conflict.value.limit_name == "hourly_requests"
+    assert save({"hourly_requests": None, "monthly_tokens": 700}, both) == {
+        "hourly_requests": Change(5, 1000)
+    }
+
+
+def test_staff_does_not_overwrite_what_other_staff_has_set_meanwhile(
+    database: Database, alice: Account
+) -> None:
+    set_account(database, alice, 2000, expected_id=None)
+    shown = database.read_now(limits.ladder, alice.id, None, "hourly_requests", now=NOW).rungs[-1].override_id
+    set_account(database, alice, 3000, expected_id=shown)
+    with pytest.raises(Conflict, match="it is now 3,000"):
+        set_account(database, alice, 4000, expected_id=shown)
+    with pytest.raises(Conflict):
+        database.run_now(
+            limits.remove_account_limit,
+            alice.id,
+            "hourly_requests",
+            actor="root",
+            reason=WHY,
+            expected_id=None,
+            now=NOW,
+        )
