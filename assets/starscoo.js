@@ -369,7 +369,12 @@
     words(id, added) {
       const box = getHtmlElement(id);
       if (!box) return;
-      if (!added) return void box.replaceChildren();
+      if (!added) {
+        box.replaceChildren();
+        // On a phone the answer is below its question.
+        if (box.getBoundingClientRect().top > innerHeight - 160) box.closest(".s-card").scrollIntoView();
+        return;
+      }
       const follows = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
       for (const [text, isThought] of added) {
         const kind = isThought ? "y-thought" : "";
