@@ -29,7 +29,11 @@ PLACES = {
     "overview": Place("/app", CUSTOMER, ".s-figure"),
     "keys": Place("/app/keys", CUSTOMER, ".s-table"),
     "usage": Place("/app/usage", CUSTOMER, ".js-plotly-plot .main-svg"),
-    "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".s-table"),
+    "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".u-figure .s-table"),
+    "times": Place("/app/usage?measure=latency&by=key", CUSTOMER, ".js-plotly-plot .main-svg"),
+    "requests": Place("/app/requests", CUSTOMER, ".l-open"),
+    "refusals": Place("/app/requests?view=refused", CUSTOMER, ".l-open"),
+    "requests that match nothing": Place("/app/requests?model=unheard-of", CUSTOMER, ".s-empty"),
     "limits": Place("/app/limits", CUSTOMER, ".s-meter"),
     "customers": Place("/app/admin", ADMIN, ".s-table"),
     "no such page": Place("/app/nowhere", CUSTOMER),
@@ -85,6 +89,24 @@ def test_each_dialog_of_the_keys_page_is_accessible(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     choose(page, "Revoke", "Checked")
     expect(page.get_by_role("heading", name="Revoke this key?")).to_be_visible()
+    check(page)
+
+
+def test_the_panel_of_a_request_and_the_lists_of_its_filters_are_accessible(visitor: Visitor) -> None:
+    page = visitor.opens("/app/requests", who=CUSTOMER).page
+    page.locator("summary", has_text="Key").click()
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+    check(page)
+    page.keyboard.press("Escape")
+    page.locator(".l-open").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page)
+
+
+def test_the_dialog_of_a_custom_range_is_accessible(visitor: Visitor) -> None:
+    page = visitor.opens("/app/usage", who=CUSTOMER).page
+    page.get_by_role("button", name="Custom").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     check(page)
 
 
