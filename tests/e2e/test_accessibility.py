@@ -31,7 +31,7 @@ PLACES = {
     "usage": Place("/app/usage", CUSTOMER, ".js-plotly-plot .main-svg"),
     "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".u-figure .s-table"),
     "times": Place("/app/usage?measure=latency&by=key", CUSTOMER, ".js-plotly-plot .main-svg"),
-    "requests": Place("/app/requests", CUSTOMER, ".l-open"),
+    "requests": Place("/app/requests?status=cut&status=refused", CUSTOMER, ".l-open"),
     "refusals": Place("/app/requests?view=refused", CUSTOMER, ".l-open"),
     "requests that match nothing": Place("/app/requests?model=unheard-of", CUSTOMER, ".s-empty"),
     "limits": Place("/app/limits", CUSTOMER, ".s-meter"),
@@ -93,7 +93,7 @@ def test_each_dialog_of_the_keys_page_is_accessible(visitor: Visitor) -> None:
 
 
 def test_the_panel_of_a_request_and_the_lists_of_its_filters_are_accessible(visitor: Visitor) -> None:
-    page = visitor.opens("/app/requests", who=CUSTOMER).page
+    page = visitor.opens("/app/requests?status=cut", who=CUSTOMER).page
     page.locator("summary", has_text="Key").click()
     expect(page.get_by_role("checkbox").first).to_be_visible()
     check(page)
