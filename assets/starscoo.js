@@ -299,8 +299,9 @@
   document.addEventListener("focusin", (event) => { focused = event.target; });
 
   function twin(element) {
-    if (element?.id && !element.isConnected) return document.getElementById(element.id);
-    if (!element || element.isConnected || !element.dataset?.act) return element;
+    if (!element || element.isConnected) return element;
+    const same = element.id && document.getElementById(element.id);
+    if (same || !element.dataset?.act) return same || null;
     const { act, id } = element.dataset;
     return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
   }
