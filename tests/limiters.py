@@ -37,7 +37,7 @@ class Gate:
         self._database = database
         self._runner = asyncio.Runner()
         self.live: Live
-        if database is None:
+        if database is None or backend == "memory":
             self.live = MemoryLive(self.clock)
         elif backend == "database":
             self.live = DatabaseLive(database, self.clock, process=lambda: 1)
