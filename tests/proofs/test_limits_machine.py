@@ -18,7 +18,7 @@ import hypothesis
 import pytest
 import services
 from fakes.clock import Clock
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -44,9 +44,9 @@ GIVEN_UP_S = 61
 NEW_PROCESS = 99
 BACKENDS = ("memory", "redis", "database")
 VALUES: dict[Limit, tuple[int | None, ...]] = {
-    "hourly_requests": (None, 0, 2, 4, 6),
-    "monthly_tokens": (None, 0, 150, 400, 900),
-    "concurrent_requests": (None, 1, 3),
+    "hourly_requests": (None, 0, 3, 6, 12),
+    "monthly_tokens": (None, 0, 300, 700, 1500),
+    "concurrent_requests": (None, 2, 4),
 }
 _IDS = count(1)
 
@@ -123,15 +123,25 @@ class Limiter(RuleBasedStateMachine):
         elif not answer.is_recorded:
             self.gate.write([self._open_row(one)], [])
 
+    @rule(prompts=st.lists(st.integers(1, 200), min_size=2, max_size=8), output=st.integers(1, 200))
+    def reserve_many(self, prompts: list[int], output: int) -> None:
+        for turn, prompt in enumerate(prompts):
+            self.reserve(turn % 2, prompt, output, False)
+
+    @precondition(lambda self: len(self.running) > 1)
+    @rule(used=st.integers(0, 400))
+    def settle_all(self, used: int) -> None:
+        for one in self.running:
+            self.settle(self.all.index(one), used)
+
     @precondition(lambda self: self.all)
     @rule(number=st.integers(0, 50), used=st.integers(0, 400))
     def settle(self, number: int, used: int) -> None:
         """Any of them, also twice, and also one that was given up: its real end then replaces that. Who serves alone
         is given up by nobody but its own next start."""
-        known = [one for one in self.all if not (one.is_gone or (one.is_swept and self.leases_end))]
-        if not known:
+        one = self.all[number % len(self.all)]
+        if one.is_gone or (one.is_swept and self.leases_end):
             return
-        one = known[number % len(known)]
         if one.settled is not None and not one.is_swept:
             used = one.settled
         self.gate.settle(one.lease, used)
@@ -171,6 +181,7 @@ class Limiter(RuleBasedStateMachine):
         """They start again: open rows are swept, counters are filled from the tables."""
         self._give_up([one for one in self.all if one.settled is None and not one.is_gone])
         self.database.run_now(processes.sweep_others, NEW_PROCESS)
+        self.principals.clear()
         if isinstance(self.gate.live, MemoryLive):
             self.gate.live = MemoryLive(self.clock)
             self.gate.live.fill(self.database.read_now(counts.counted_of_all, now=self.now))
@@ -351,7 +362,8 @@ def test_P_L1_any_order_of_events_is_counted_as_a_list_counts_it(
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=40,
+            stateful_step_count=50 if is_long else 25,
+            phases=[Phase.generate],
             deadline=None,
             database=None,
             suppress_health_check=list(hypothesis.HealthCheck),
