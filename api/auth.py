@@ -1,10 +1,14 @@
 """Bearer secret to Principal. The secret's form is checked without a look-up; its digest is looked up in a
-cache of bounded size, then in the table. A cached principal counts until one of its overrides ends, until it
-is a minute old, or until its account changed (then its epoch is behind). An unknown digest is remembered for
-ten seconds. When the table cannot be read the answer is 503: access never opens by accident.
+cache of bounded size, then in the table. A cached principal counts until one of its overrides, its key or its
+secret ends, until it is a minute old, or until its account changed (then its epoch is behind). An unknown digest is
+remembered for ten seconds. When the table cannot be read the answer is 503: access never opens by accident.
+
+What has not the form of a key may be a pass (`models.passes`), which this server's own pages show; it is judged as
+the key that it stands for.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +18,8 @@ from models import keys
 from models.database import Database
 from models.keys import Principal
 from models.live import Live
+from models.passes import Passes
+from models.secret_uses import SecretUses
 
 KNOWN_SECONDS: Final = 60
 UNKNOWN_SECONDS: Final = 10
@@ -29,15 +35,21 @@ _UNKNOWN: Final = (
 )
 
 _SUSPENDED: Final = "The account of this key is suspended. Ask the operator of this server."
+_PAUSED: Final = "This API key is paused. Its owner can resume it in the dashboard, under API keys."
 
 
 class Authenticator:
-    """`rejected` counts refusals without a known key; they leave no rows."""
+    """`rejected` counts refusals without a known key; they leave no rows. `uses` is told of the secrets of keys that
+    are being rotated."""
 
-    def __init__(self, database: Database, live: Live, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, live: Live, clock: Callable[[], float], passes: Passes | None = None
+    ) -> None:
         self._database = database
         self._live = live
         self._clock = clock
+        self.uses = SecretUses()
+        self._passes = passes
         self._cache: dict[str, tuple[Principal | None, float]] = {}
         self.rejected = 0
 
@@ -48,16 +60,25 @@ class Authenticator:
         if not secret:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _MISSING)
-        principal = await self._look_up(keys.digest(secret)) if keys.well_formed(secret) else None
+        digest = self._digest(secret)
+        principal = await self._look_up(digest) if digest else None
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
+        if principal.is_watched:
+            self.uses.note(principal.key_id, principal.secret_digest, int(self._clock()))
         return principal
 
     async def again(self, principal: Principal, headers: Mapping[str, str]) -> Principal:
         """Read anew after the limiter called this principal stale."""
-        self._cache.pop(keys.digest(bearer(headers.get("authorization", ""))), None)
+        self._cache.pop(self._digest(bearer(headers.get("authorization", ""))) or "", None)
         return await self.authenticate(headers)
+
+    def _digest(self, secret: str) -> str | None:
+        """Of the key that is shown, or that a pass stands for. Passes are thought of only where it is no key."""
+        if keys.well_formed(secret):
+            return keys.digest(secret)
+        return self._passes.key_digest(secret) if self._passes else None
 
     async def _look_up(self, digest: str) -> Principal | None:
         now = self._clock()
@@ -90,12 +111,50 @@ class Authenticator:
 
 
 def check_standing(principal: Principal) -> None:
-    """Raises `account_suspended` (403) for a known key that may not be used."""
+    """Raises for a known key that may not be used: `account_suspended`, `key_paused` (403), `invalid_api_key` (401)
+    where the key or this secret has ended."""
     if principal.is_suspended:
         raise GatewayError("account_suspended", _SUSPENDED)
+    if principal.replaced_at is not None:
+        raise GatewayError(
+            "invalid_api_key",
+            f"This API key was replaced by a new one, and stopped working on {_moment(principal.replaced_at)}. "
+            "Use the new one, or rotate the key in the dashboard.",
+        )
+    if principal.expired_at is not None:
+        raise GatewayError(
+            "invalid_api_key",
+            f"This API key expired on {_moment(principal.expired_at)}. "
+            "Its owner can set a later day in the dashboard, or create a new key.",
+        )
+    if principal.is_paused:
+        raise GatewayError("key_paused", _PAUSED)
+
+
+def may_use(principal: Principal, model: str) -> bool:
+    """Whether the key is for this model."""
+    return not principal.models or model in principal.models
+
+
+def check_model(principal: Principal, model: str) -> None:
+    """Raises `model_not_found` (404) where the key is for other models only."""
+    if not may_use(principal, model):
+        shown = model if len(model) <= 80 else model[:80] + "…"
+        raise GatewayError(
+            "model_not_found",
+            f"The model '{shown}' is not available for this key. GET /v1/models lists the models that this key may "
+            "use; its owner can change them in the dashboard.",
+            "model",
+        )
 
 
 def bearer(header: str) -> str:
     """The secret of an Authorization header, or an empty string."""
     scheme, _, secret = header.partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def _moment(at: int) -> str:
+    """30 Nov 2026 14:00 UTC"""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment.strftime('%b %Y %H:%M')} UTC"

@@ -5,6 +5,7 @@ the key travels in a header that a page must set itself).
 """
 
 import secrets
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api import wires
-from api.errors import GatewayError
+from api.errors import GatewayError, Kind
 from api.types import WireName
 
 Headers = list[tuple[bytes, bytes]]
@@ -92,6 +93,22 @@ def _retry_headers(error: GatewayError) -> Headers:
     if error.status in (408, 409, 429) or error.status >= 500:
         rows.append((b"x-should-retry", b"true" if error.is_retryable else b"false"))
     return rows
+
+
+def raw_refusal(kind: Kind, message: str) -> bytes:
+    """The whole answer to what could not be read as a request, and the last on its connection."""
+    error = GatewayError(kind, message)
+    body = wires.front("openai_chat").render_error(error)
+    rows = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        (b"x-request-id", new_id("req_").encode()),
+        *COMMON,
+        *_retry_headers(error),
+    ]
+    status = b"HTTP/1.1 %d %s\r\n" % (error.status, HTTPStatus(error.status).phrase.encode())
+    return status + b"".join(name + b": " + value + b"\r\n" for name, value in rows) + b"\r\n" + body
 
 
 def internal_error(request_id: str) -> GatewayError:

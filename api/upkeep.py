@@ -1,5 +1,5 @@
 """The care of running exchanges: their reservations are renewed, what their streams have used is noted, and
-those whose key was revoked or whose account was suspended are ended.
+those whose key was revoked, paused or replaced, or whose account was suspended, are ended.
 
 A stream is ended within seconds of the change; a plain answer, which is worth nothing until it is whole, runs to
 its end, as does everything while the tables do not answer.
@@ -65,19 +65,24 @@ class Upkeep:
 
     async def _end_barred_of(self, account_id: int, streams: list[Running]) -> None:
         try:
-            allowed = await self._database.read(keys.allowed, account_id)
+            allowed = await self._database.read(keys.allowed, account_id, now=int(self._parts.clock()))
         except SQLAlchemyError as error:
             log.error("Changed keys could not be looked up: %s", error)
             return
         for one in streams:
             if allowed.is_suspended:
                 one.end(GatewayError("account_suspended", _SUSPENDED))
-            elif one.call.principal.key_id not in allowed.key_ids:
-                one.end(GatewayError("invalid_api_key", _REVOKED))
+            elif one.call.principal.key_id in allowed.paused:
+                one.end(GatewayError("key_paused", _PAUSED))
+            elif one.call.principal.secret_digest not in allowed.digests:
+                one.end(GatewayError("invalid_api_key", _ENDED))
         self._seen[account_id] = allowed.epoch
 
 
-_REVOKED: Final = "This API key was revoked while the answer was under way."
+_ENDED: Final = "This API key was revoked or replaced while the answer was under way."
+_PAUSED: Final = (
+    "This API key was paused while the answer was under way. Its owner can resume it in the dashboard."
+)
 _SUSPENDED: Final = (
     "The account of this key was suspended while the answer was under way. Ask the operator of this server."
 )

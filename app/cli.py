@@ -8,27 +8,23 @@ error; the exit code is then 1, or 2 when the command line or a setting is wrong
 Anything slow to import is imported where it is used, so that help and mistakes answer at once.
 """
 
-import json
 import socket
-import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
+
+from app import backup_commands, ledger_commands, terminal
+from app.terminal import ACTOR, Json
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from app.main import Starscoo
     from app.settings import Settings
-    from models.database import Database
     from models.live import Limit
-
-ACTOR = "command line"
 
 commands = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -41,12 +37,14 @@ commands.add_typer(keys, name="keys")
 commands.add_typer(admin, name="admin")
 commands.add_typer(users, name="users")
 commands.add_typer(catalog, name="catalog")
+commands.add_typer(ledger_commands.ledger, name="ledger")
+commands.command()(backup_commands.backup)
+commands.command()(backup_commands.restore)
 
 Email = Annotated[str, typer.Option("--email", help="The account's email address.")]
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in 10 characters or more, for the audit trail.")]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = commands(arguments, prog_name="starscoo", standalone_mode=False)
     except TyperException as mistake:
-        _stop(mistake.format_message(), 2)
+        terminal.stop(mistake.format_message(), 2)
     except Exception as error:
-        _stop(_explained(error), 1)
+        terminal.stop(_explained(error), 1)
     raise SystemExit(status)
 
 
@@ -68,7 +66,7 @@ def starscoo() -> None:
 @commands.command()
 def serve() -> None:
     """Start the server. Tables are made and migrated by themselves."""
-    settings = _settings()
+    settings = terminal.settings()
     _check_place(settings)
     from app import main as house
 
@@ -91,7 +89,7 @@ def _announce(starscoo: "Starscoo") -> None:
 @commands.command()
 def demo() -> None:
     """Start the server with a sandbox upstream, two accounts and a month of usage, on a database of its own."""
-    settings = _settings()
+    settings = terminal.settings()
     _check_place(settings)
     from app import demo as show
 
@@ -112,9 +110,9 @@ def create_key(
 ) -> None:
     """Make a key, and its account when there is none (on the plan `unlimited`). The key is shown only now."""
     limits: dict[Limit, int | None] = {"hourly_requests": hourly_requests, "monthly_tokens": monthly_tokens}
-    with _database() as (database, settings):
+    with terminal.database() as (database, settings):
         answer = database.run_now(_issue, settings, email, name, limits)
-    _print(
+    terminal.answer(
         answer, [f"id   {answer['id']}", f"key  {answer['key']}", "Keep it: it is shown only now."], is_json
     )
 
@@ -122,9 +120,9 @@ def create_key(
 @keys.command("list")
 def list_keys(email: Email, is_json: Json = False) -> None:
     """Show an account's keys."""
-    with _database() as (database, _):
+    with terminal.database() as (database, _):
         listed = database.read_now(_listing, email)
-    rows = [("id", "key", "name", "requests this hour", "tokens this month", "last used", "revoked")]
+    rows = [("id", "key", "name", "requests this hour", "tokens this month", "last used", "state")]
     rows += [
         (
             key["id"],
@@ -132,12 +130,12 @@ def list_keys(email: Email, is_json: Json = False) -> None:
             key["name"],
             f"{key['requests_hour']:,}",
             f"{key['tokens_month']:,}",
-            _time(key["last_used_at"]),
-            _time(key["revoked_at"]),
+            terminal.moment(key["last_used_at"]),
+            key["state"],
         )
         for key in listed
     ]
-    _print({"keys": listed}, _columns(rows), is_json)
+    terminal.answer({"keys": listed}, terminal.columns(rows), is_json)
 
 
 @keys.command("revoke")
@@ -145,9 +143,49 @@ def revoke_key(key_id: KeyId, is_json: Json = False) -> None:
     """End a key for good. Requests with it are refused within a second."""
     from models import keys as operations
 
-    with _database() as (database, _):
-        database.run_now(operations.revoke_by_id, key_id, actor=ACTOR, now=_now())
-    _print({"id": key_id, "is_revoked": True}, [f"Revoked {key_id}."], is_json)
+    with terminal.database() as (database, _):
+        database.run_now(operations.revoke_by_id, key_id, actor=ACTOR, now=terminal.now())
+    terminal.answer({"id": key_id, "is_revoked": True}, [f"Revoked {key_id}."], is_json)
+
+
+@keys.command("pause")
+def pause_key(key_id: KeyId, is_json: Json = False) -> None:
+    """Refuse a key until it is resumed. Requests with it get 403 within a second."""
+    from models import key_settings
+
+    _change_key(key_id, key_settings.pause)
+    terminal.answer({"id": key_id, "is_paused": True}, [f"Paused {key_id}."], is_json)
+
+
+@keys.command("resume")
+def resume_key(key_id: KeyId, is_json: Json = False) -> None:
+    """Let a paused key in again."""
+    from models import key_settings
+
+    _change_key(key_id, key_settings.resume)
+    terminal.answer({"id": key_id, "is_paused": False}, [f"Resumed {key_id}."], is_json)
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: KeyId,
+    overlap_hours: Annotated[
+        int, typer.Option("--overlap-hours", help="How long the old secret stays: 0, 1, 24 or 168 hours.")
+    ] = 24,
+    is_json: Json = False,
+) -> None:
+    """Give a key a new secret, shown only now. The old one stays for a while, so that programs can be switched."""
+    from models import rotation
+
+    issued = _change_key(key_id, partial(rotation.rotate, overlap_s=overlap_hours * 3600))
+    answer = {"id": key_id, "key": issued.secret, "old_ends_at": issued.key.old_until}
+    lines = [
+        f"id   {key_id}",
+        f"key  {issued.secret}",
+        "Keep it: it is shown only now.",
+        f"The old secret, …{issued.key.old_last4}, ends {terminal.moment(issued.key.old_until)}.",
+    ]
+    terminal.answer(answer, lines, is_json)
 
 
 @commands.command()
@@ -157,7 +195,7 @@ def usage(
     """Show what a key has used since it was made: settled requests of any outcome."""
     from models import usage as operations
 
-    with _database() as (database, _):
+    with terminal.database() as (database, _):
         used = database.read_now(operations.of_key, key_id)
     answer = {
         "requests": used.requests,
@@ -165,7 +203,9 @@ def usage(
         "completion_tokens": used.completion_tokens,
         "total_tokens": used.total_tokens,
     }
-    _print(answer, [f"{name.replace('_', ' '):18}{count:,}" for name, count in answer.items()], is_json)
+    terminal.answer(
+        answer, [f"{name.replace('_', ' '):18}{count:,}" for name, count in answer.items()], is_json
+    )
 
 
 @admin.command("grant")
@@ -183,13 +223,13 @@ def revoke_admin(email: EmailArgument, is_json: Json = False) -> None:
 @users.command("reset-link")
 def reset_link(email: EmailArgument, is_json: Json = False) -> None:
     """Print a link with which a password can be set once, within an hour."""
-    now = _now()
-    with _database() as (database, settings):
+    now = terminal.now()
+    with terminal.database() as (database, settings):
         token = database.run_now(_issue_reset, email, now)
     from models.logins import RESET_S
 
     link = f"{settings.address}/reset/{token}"
-    _print(
+    terminal.answer(
         {"email": email, "link": link, "ends_at": now + RESET_S},
         [link, "It works once, for an hour."],
         is_json,
@@ -201,10 +241,10 @@ def suspend_account(email: EmailArgument, reason: Reason, is_json: Json = False)
     """Refuse an account's keys and logins within a second. Nothing is deleted."""
     from models import customers
 
-    with _database() as (database, _):
+    with terminal.database() as (database, _):
         account_id = database.read_now(_account_id, email)
-        database.run_now(customers.suspend, account_id, actor=ACTOR, reason=reason, now=_now())
-    _print({"email": email, "is_suspended": True}, [f"Suspended {email}."], is_json)
+        database.run_now(customers.suspend, account_id, actor=ACTOR, reason=reason, now=terminal.now())
+    terminal.answer({"email": email, "is_suspended": True}, [f"Suspended {email}."], is_json)
 
 
 @users.command("resume")
@@ -212,10 +252,10 @@ def resume_account(email: EmailArgument, reason: Reason, is_json: Json = False) 
     """Let a suspended account work again. People log in anew."""
     from models import customers
 
-    with _database() as (database, _):
+    with terminal.database() as (database, _):
         account_id = database.read_now(_account_id, email)
-        database.run_now(customers.resume, account_id, actor=ACTOR, reason=reason, now=_now())
-    _print({"email": email, "is_suspended": False}, [f"{email} works again."], is_json)
+        database.run_now(customers.resume, account_id, actor=ACTOR, reason=reason, now=terminal.now())
+    terminal.answer({"email": email, "is_suspended": False}, [f"{email} works again."], is_json)
 
 
 @catalog.command("prices")
@@ -227,8 +267,8 @@ def catalog_prices(
     from app import catalog_prices as prices
     from models import catalog as file
 
-    path = _settings().catalog or file.default_path()
-    now = _now()
+    path = terminal.settings().catalog or file.default_path()
+    now = terminal.now()
     found = prices.compare(file.load(path), now=now)
     if is_write and found.differences:
         prices.write(path, found, now=now)
@@ -237,7 +277,9 @@ def catalog_prices(
         (one.upstream_id, one.key, prices.dollars(one.here), prices.dollars(one.there))
         for one in found.differences
     ]
-    lines = list(_columns(rows)) if found.differences else [f"All prices are those of {found.source}."]
+    lines = (
+        list(terminal.columns(rows)) if found.differences else [f"All prices are those of {found.source}."]
+    )
     lines += [f"{name} is not known to {found.source}." for name in found.unknown]
     lines += (
         [f"Written to {path}. Restart the server to bill by it."] if is_write and found.differences else []
@@ -251,7 +293,7 @@ def catalog_prices(
         "source": found.source,
         "is_written": is_write and bool(found.differences),
     }
-    _print(answer, lines, is_json)
+    terminal.answer(answer, lines, is_json)
 
 
 def _issue(
@@ -261,7 +303,7 @@ def _issue(
     from models import accounts, keys
     from models import limits as limit_rules
 
-    now = _now()
+    now = terminal.now()
     if session.get(limit_rules.Plan, "unlimited") is None:
         limit_rules.ensure_plans(
             session,
@@ -283,7 +325,8 @@ def _issue(
 def _listing(session: "Session", email: str) -> list[dict[str, Any]]:
     from models import keys
 
-    lines = keys.listing(session, _account_id(session, email), now=_now())
+    now = terminal.now()
+    lines = keys.listing(session, _account_id(session, email), now=now)
     return [
         {
             "id": line.key.public_id,
@@ -291,6 +334,8 @@ def _listing(session: "Session", email: str) -> list[dict[str, Any]]:
             "masked": keys.masked(line.key),
             "created_at": line.key.created_at,
             "revoked_at": line.key.revoked_at,
+            "expires_at": line.key.expires_at,
+            "state": line.key.state(now),
             "last_used_at": line.last_used_at,
             "requests_hour": line.requests_hour,
             "tokens_month": line.tokens_month,
@@ -299,13 +344,24 @@ def _listing(session: "Session", email: str) -> list[dict[str, Any]]:
     ]
 
 
+def _change_key(key_id: str, operation: Callable[..., Any]) -> Any:
+    """One of the owner's own operations, whoever owns the key."""
+    from models import keys as operations
+
+    with terminal.database() as (database, _):
+        owner = database.read_now(operations.find, key_id).account_id
+        return database.run_now(operation, owner, key_id, actor=ACTOR, now=terminal.now())
+
+
 def _set_admin(email: str, is_admin: bool, is_json: bool) -> None:
     from models import accounts
 
-    with _database() as (database, _):
-        account = database.run_now(accounts.set_admin, email, is_admin, actor=ACTOR, now=_now())
+    with terminal.database() as (database, _):
+        account = database.run_now(accounts.set_admin, email, is_admin, actor=ACTOR, now=terminal.now())
     role = "an admin" if is_admin else "a customer"
-    _print({"email": account.email, "is_admin": account.is_admin}, [f"{account.email} is {role}."], is_json)
+    terminal.answer(
+        {"email": account.email, "is_admin": account.is_admin}, [f"{account.email} is {role}."], is_json
+    )
 
 
 def _issue_reset(session: "Session", email: str, now: int) -> str:
@@ -323,27 +379,6 @@ def _account_id(session: "Session", email: str) -> int:
     return account.id
 
 
-def _settings() -> "Settings":
-    from app import settings
-
-    return settings.load()
-
-
-@contextmanager
-def _database() -> Iterator[tuple["Database", "Settings"]]:
-    """The database of the settings with its tables in place: the first key may be made before the first start."""
-    settings = _settings()
-    import models.keys  # noqa: F401  # the tables refer to one another, so all of them must be known
-    from models.database import Database
-
-    database = Database(settings.database_url, durability=settings.durability)
-    try:
-        database.migrate()
-        yield database, settings
-    finally:
-        database.close()
-
-
 def _check_place(settings: "Settings") -> None:
     """The commonest failure of a first start, told before anything is made: something else is on the port."""
     try:
@@ -351,29 +386,11 @@ def _check_place(settings: "Settings") -> None:
         with socket.create_server((settings.host, settings.port), family=found[0][0]):
             pass
     except OSError as error:
-        _stop(
+        terminal.stop(
             f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. "
             "Stop what uses it, or choose others: STARSCOO_HOST, STARSCOO_PORT.",
             1,
         )
-
-
-def _now() -> int:
-    return int(time.time())
-
-
-def _time(moment: int | None) -> str:
-    return "-" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _print(answer: dict[str, Any], lines: Iterable[str], is_json: bool) -> None:
-    print(json.dumps(answer) if is_json else "\n".join(lines))
 
 
 def _explained(error: Exception) -> str:
@@ -387,9 +404,3 @@ def _explained(error: Exception) -> str:
     if isinstance(error, DBAPIError):
         return f"The database does not answer: {error.orig}"
     raise error
-
-
-def _stop(words: str, status: int) -> NoReturn:
-    is_help = words.startswith("Usage:")
-    print(words if is_help else f"starscoo: {' '.join(words.split())}", file=sys.stderr)
-    raise SystemExit(status)

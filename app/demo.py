@@ -1,8 +1,10 @@
-"""`starscoo demo`: the whole product with a sandbox upstream, an admin, a customer, and a month of usage.
+"""`starscoo demo`: the whole product with a sandbox upstream, an admin, a customer with a month of usage, and two more
+whose requests are many.
 
 It has a database of its own, so nothing of it ever gets into what `serve` keeps. Passwords and the customer's key
 are random, made at the first start and kept beside the database for the next one. The month is written after the
-server has begun to answer, in one short transaction per day; a later start adds the days that are missing.
+server has begun to answer, in one short transaction per day, the busy customers' days after it; a later start adds
+the days that are missing.
 """
 
 import asyncio
@@ -18,7 +20,8 @@ from typing import Final
 from sqlmodel import Session
 
 from api.pricing import cost
-from app import demo_history
+from app import demo_crowd, demo_history
+from app.demo_crowd import Crowd
 from app.demo_history import Customer
 from app.main import Starscoo, serve
 from app.settings import Settings
@@ -37,6 +40,8 @@ CHAT, REPORT, OWN = "Website chat", "Nightly report", "My first key"
 
 _PAUSE_S: Final = 0.02
 """Between two days, so that the ledger's own writes come in between."""
+_CROWD_PAUSE_S: Final = 0.25
+"""Longer, as those days take a tenth of a second each: whoever tries the demo meanwhile must not notice."""
 
 _background: set[asyncio.Task[None]] = set()
 
@@ -88,7 +93,8 @@ def _welcome(settings: Settings, kept: Kept, furnished: Furnished, starscoo: Sta
         monthly_tokens=settings.starter_monthly_tokens,
         cost=cost,
     )
-    task = asyncio.get_running_loop().create_task(_write_history(starscoo, customer), name="demo history")
+    history = _write_history(starscoo, customer, kept.customer_password)
+    task = asyncio.get_running_loop().create_task(history, name="demo history")
     _background.add(task)
     task.add_done_callback(_background.discard)
 
@@ -100,6 +106,7 @@ Starscoo is ready. A sandbox stands in for the providers: it needs no key, and n
 
   Dashboard  {address}
   Customer   {CUSTOMER}  {kept.customer_password}
+  Busy one   {demo_crowd.MEMBERS[0].email}  {kept.customer_password}
   Admin      {ADMIN}  {kept.admin_password}
 
 Try it:
@@ -114,8 +121,8 @@ STARSCOO_DATABASE_URL=sqlite:///{DATABASE} .venv/bin/starscoo keys list --email 
 """
 
 
-async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
-    """The last days, oldest first, then the counters of the limits anew: they were filled before these rows."""
+async def _write_history(starscoo: Starscoo, customer: Customer, password: str) -> None:
+    """The last days, oldest first, then the busy customers, newest day first."""
     database = starscoo.database
     now = starscoo.services.now()
     told = await database.read(refusals.last, customer.account_id, 1_000)
@@ -124,19 +131,35 @@ async def _write_history(starscoo: Starscoo, customer: Customer) -> None:
         if starscoo.pipeline.is_draining:
             return
         past = demo_history.day(customer, start, until=now)
-        await asyncio.to_thread(_write, database, past, known)
+        await asyncio.to_thread(_write, database, past, customer.chat_key, known)
         await asyncio.sleep(_PAUSE_S)
+    await _fill_counters(starscoo)
+    for member in demo_crowd.MEMBERS:
+        account_id, key_ids = await asyncio.to_thread(demo_crowd.join, database, member, password, now=now)
+        crowd = Crowd(member.email, account_id, key_ids, customer.models, member.per_day, cost)
+        for start in await asyncio.to_thread(demo_crowd.missing, database, crowd, now=now):
+            if starscoo.pipeline.is_draining:
+                return
+            await asyncio.to_thread(demo_crowd.write, database, crowd, start, until=now)
+            await asyncio.sleep(_CROWD_PAUSE_S)
+    await _fill_counters(starscoo)
+
+
+async def _fill_counters(starscoo: Starscoo) -> None:
+    """The counters of the limits anew: they were filled before these rows."""
     while starscoo.pipeline.parts.running:
         await asyncio.wait(starscoo.pipeline.parts.running)
     # Read in the loop's own thread on purpose: no request can come between what is read and what is set.
     assert isinstance(starscoo.live, MemoryLive)
-    starscoo.live.fill(database.read_now(counts.counted_of_all, now=starscoo.services.now()))
+    starscoo.live.fill(starscoo.database.read_now(counts.counted_of_all, now=starscoo.services.now()))
 
 
-def _write(database: Database, past: demo_history.Day, known: set[str]) -> None:
+def _write(database: Database, past: demo_history.Day, chat_key: int, known: set[str]) -> None:
+    """The chat streams its answers, the report does not."""
     refused = [line for line in past.refused if line.request_id not in known]
+    streams = [demo_crowd.opened(row) for row in past.finals if row.key_id == chat_key]
     with database.write_batch() as connection:
-        ledger.write(connection, [], past.finals, refused)
+        ledger.write(connection, streams, past.finals, refused)
 
 
 def _furnish(settings: Settings, kept: Kept) -> Furnished:
@@ -176,9 +199,9 @@ def _people(session: Session, kept: Kept, hourly_requests: int, *, now: int) -> 
 
 
 def _own_key(session: Session, account_id: int, secret: str, now: int) -> str:
-    """The key that was kept, or a new one when it was revoked or belongs to a database that is gone."""
+    """The key that was kept, or a new one when it was revoked or replaced, or belongs to a database that is gone."""
     found = keys.authenticate(session, keys.digest(secret), now=now)
-    if found is not None and found.account_id == account_id:
+    if found is not None and found.account_id == account_id and found.replaced_at is None:
         return secret
     return keys.issue(session, account_id, OWN, actor=CUSTOMER, now=now).secret
 

@@ -79,11 +79,11 @@ def days(now: int, count: int) -> Iterator[int]:
 
 def _moments(customer: Customer, start: int, chance: random.Random) -> Iterator[tuple[int, int]]:
     """Key and millisecond of each request, in order."""
-    weekday = _weekday(start)
+    day_of_week = weekday(start)
     most = customer.hourly_requests // 2
-    of_day = _PER_DAY * _BY_WEEKDAY[weekday] * chance.uniform(0.8, 1.15)
+    of_day = _PER_DAY * _BY_WEEKDAY[day_of_week] * chance.uniform(0.8, 1.15)
     for hour, weight in enumerate(_BY_HOUR):
-        reports = REPORT_LIMIT if hour == REPORT_HOUR and weekday < 5 else 0
+        reports = REPORT_LIMIT if hour == REPORT_HOUR and day_of_week < 5 else 0
         chats = round(of_day * weight / sum(_BY_HOUR) * chance.uniform(0.6, 1.4))
         begin_ms = (start + hour * HOUR) * 1000
         for index in range(min(reports, most)):
@@ -95,7 +95,7 @@ def _moments(customer: Customer, start: int, chance: random.Random) -> Iterator[
 def _request(customer: Customer, key_id: int, moment_ms: int, name: str, chance: random.Random) -> FinalRow:
     weights = [_BY_MODEL[min(place, len(_BY_MODEL) - 1)] for place in range(len(customer.models))]
     model = chance.choices(customer.models, weights)[0]
-    outcome, status, code = _ending(chance)
+    outcome, status, code = ending(chance)
     prompt = int(min(6_000, 60 + chance.lognormvariate(5.9, 0.8)))
     cached = prompt // 2 if chance.random() < 0.2 else 0
     output = int(min(2_500, 20 + chance.lognormvariate(5.3, 0.7)))
@@ -106,7 +106,7 @@ def _request(customer: Customer, key_id: int, moment_ms: int, name: str, chance:
     is_answered = outcome != "error"
     price = model.targets[0].price
     return FinalRow(
-        id=_id(name),
+        id=id_of(name),
         account_id=customer.account_id,
         key_id=key_id,
         model=model.id,
@@ -124,9 +124,9 @@ def _request(customer: Customer, key_id: int, moment_ms: int, name: str, chance:
     )
 
 
-def _ending(chance: random.Random) -> tuple[str, int, str | None]:
-    """Outcome, status and code: some 3% do not end well."""
-    draw = chance.random()
+def ending(chance: random.Random, *, more_failures: float = 0) -> tuple[str, int, str | None]:
+    """Outcome, status and code: some 3% do not end well, or as many more as the share says."""
+    draw = chance.random() - more_failures
     if draw < 0.012:
         return "error", 503, "upstream_overloaded"
     if draw < 0.017:
@@ -142,7 +142,7 @@ def _typing_errors(customer: Customer, start: int, chance: random.Random) -> Ite
     """Every third day somebody asks for a model that is not on offer."""
     if chance.random() < 0.35:
         yield Line(
-            request_id=_id(f"{start} model"),
+            request_id=id_of(f"{start} model"),
             at=start + 9 * HOUR + chance.randrange(6 * HOUR),
             account_id=customer.account_id,
             key_id=customer.chat_key,
@@ -155,14 +155,14 @@ def _typing_errors(customer: Customer, start: int, chance: random.Random) -> Ite
 
 
 def _too_many_reports(customer: Customer, start: int) -> Iterator[Line]:
-    if _weekday(start) != 0 or report_limit(customer.hourly_requests) is None:
+    if weekday(start) != 0 or report_limit(customer.hourly_requests) is None:
         return
     begin = start + REPORT_HOUR * HOUR
     for index in range(2):
         at = begin + 60 + (REPORT_LIMIT + index) * 20
         rest = hour_end(begin) - at
         yield Line(
-            request_id=_id(f"{start} report {index}"),
+            request_id=id_of(f"{start} report {index}"),
             at=at,
             account_id=customer.account_id,
             key_id=customer.report_key,
@@ -179,11 +179,11 @@ def _too_many_reports(customer: Customer, start: int) -> Iterator[Line]:
         )
 
 
-def _weekday(start: int) -> int:
+def weekday(start: int) -> int:
     """0 is Monday; 1970 began on a Thursday."""
     return (start // DAY + 3) % 7
 
 
-def _id(name: str) -> str:
+def id_of(name: str) -> str:
     """In the shape of the gateway's own ids."""
     return "req_" + hashlib.sha256(name.encode()).hexdigest()[:24]

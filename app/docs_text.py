@@ -106,6 +106,13 @@ ERRORS: Final = (
         "Use POST, or GET for lists.",
     ),
     ErrorLine(
+        408,
+        "request_timeout",
+        "The request did not arrive in time: its headers have 15 seconds, its body 60.",
+        True,
+        "Send it again, over a better line or with less in it.",
+    ),
+    ErrorLine(
         413,
         "request_too_large",
         "The body is larger than this server takes.",
@@ -129,6 +136,13 @@ ERRORS: Final = (
     ),
     ErrorLine(
         429, "concurrency_limited", "Too many requests of this key run at once.", True, "Wait for one to end."
+    ),
+    ErrorLine(
+        431,
+        "headers_too_large",
+        "The headers are larger than 32 KB.",
+        False,
+        "Put what is long into the body.",
     ),
     ErrorLine(
         429,
@@ -209,6 +223,15 @@ HEADERS: Final = (
     (
         "x-should-retry",
         "On refusals: true or false, whether OpenAI's packages should try again by themselves.",
+    ),
+    (
+        "x-starscoo-bound",
+        "On plain answers that ended at a bound which you did not set: model, its usual bound on output, or "
+        "monthly_tokens, what the cap had left.",
+    ),
+    (
+        "x-starscoo-dropped",
+        "With x-starscoo-unsupported: drop, the parameters that were left out.",
     ),
     ("x-request-id", "On every answer: the name under which the operator finds this request."),
 )

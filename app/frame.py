@@ -13,23 +13,32 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from app import assets, theme
-from app.components import banner, html, set_attributes, tag
+from app import assets, login, theme
+from app.components import banner, button, empty_card, html, set_attributes, tag
 from app.components.dialogs import toast_box
 from app.services import Services
 from models.logins import Viewer
 
 PRODUCT: Final = "Starscoo"
+FOOTER: Final = Markup("<p>Starscoo, self-hosted gateway to language models.</p>")
+
+SANDBOX: Final = Markup(
+    "<strong>Sandbox.</strong> Answers are simulated, no model is called and nothing is billed. "
+    '<a href="/docs#providers">Connect a provider</a>'
+)
 
 # path, word, icon
 _MENU: Final = (
     ("/app", "Overview", "overview"),
     ("/app/keys", "API keys", "keys"),
     ("/app/usage", "Usage", "usage"),
+    ("/app/requests", "Requests", "requests"),
     ("/app/limits", "Limits", "limits"),
+    ("/app/playground", "Playground", "playground"),
     ("/docs", "Docs", "docs"),
 )
 _ADMIN_MENU: Final = (("/app/admin", "Admin", "admin"),)
+_ACCOUNT: Final = ("/app/account", "Account", "account")
 _THEMES: Final = (
     ("system", "System theme", "screen"),
     ("light", "Light theme", "sun"),
@@ -61,6 +70,15 @@ def card(title: str = "", *, is_flush: bool = False, more: Markup | None = None)
         yield element
 
 
+def nothing_here() -> None:
+    """For an address that is not there, and for what belongs to somebody else alike."""
+    title("There is no such page")
+    with empty_card(
+        "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
+    ):
+        button("Go to the overview", href="/app")
+
+
 @contextmanager
 def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
     """Menu, banner line and the place for a page's content."""
@@ -70,6 +88,7 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
     path = _menu_path(request.url.path)
     with tag("div", "", "s-page") as page:
         _banners(services)
+        _unverified(services, viewer)
         yield page
     with layout:
         with tag("header", "", "s-bar"):
@@ -84,11 +103,11 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
             )
             with menu_button:
                 html(theme.icon("menu"), "s-icon", "span")
-            html(_brand("/app"), name="span")
+            html(brand("/app"), name="span")
         with tag("aside", "", "s-menu", aria_label="Menu and account") as aside:
-            html(_brand("/app"), name="div")
+            html(brand("/app"), name="div")
             html(_links(path, is_admin=viewer.is_admin), name="nav").props["aria-label"] = "Main"
-            _foot(request, viewer)
+            _foot(request, viewer, path)
         set_attributes(menu_button, aria_controls=aside.html_id)
         tag("div", "", "s-scrim", aria_hidden="true")
         toast_box()
@@ -98,6 +117,7 @@ def signed_in(services: Services, viewer: Viewer) -> Iterator[ui.element]:
         ui.run_javascript(f"starscoo.here({_menu_path(path)!r})")
 
     ui.context.client.sub_pages_router.on_path_changed(moved)
+    _follow_activity(services, viewer)
 
 
 @contextmanager
@@ -113,13 +133,13 @@ def public(services: Services, *, viewer: Viewer | None = None, here: str = "") 
         yield page
     with ui.context.client.layout:
         with tag("header", "", "s-top") as header, tag("div"):
-            html(_brand("/"), name="span")
-            html(_public_links(services, viewer, here), name="nav").classes("s-line").props["aria-label"] = (
+            html(brand("/"), name="span")
+            html(public_links(services, viewer, here), name="nav").classes("s-line").props["aria-label"] = (
                 "Main"
             )
         header.move(target_index=0)
         with tag("footer", "", "s-bottom"), tag("div"):
-            html(Markup("<p>Starscoo, self-hosted gateway to language models.</p>"))
+            html(FOOTER)
             _theme_switch(request)
         toast_box()
     ui.skip_link(target=page)
@@ -134,27 +154,28 @@ def _document(request: Request, kind: str) -> None:
         dark.value = {"dark": True, "light": False}.get(str(event.args.get("choice")))
 
     ui.on("theme", follow)
-    # Plain strings: concatenated with Markup, NiceGUI's own markup would be escaped.
-    ui.add_head_html(
-        "".join(
-            [
-                Markup('<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>').format(
-                    assets.url("fonts/inter.woff2")
-                ),
-                Markup('<link rel="stylesheet" href="{}">').format(assets.url("look.css")),
-                Markup('<script defer src="{}"></script>').format(assets.url("starscoo.js")),
-                Markup('<meta name="theme-color" content="#F6F7FA" media="(prefers-color-scheme: light)">'),
-                Markup('<meta name="theme-color" content="#0B0E15" media="(prefers-color-scheme: dark)">'),
-            ]
-        )
-    )
-    ui.add_body_html(str(_FIRST_PAINT.format(kind=kind, star=theme.STAR)))
+    ui.add_head_html(str(head()))
+    ui.add_body_html(str(THEME_FIRST + _FIRST_PAINT.format(kind=kind, star=theme.STAR)))
 
 
-_FIRST_PAINT: Final = Markup(
-    "<script>(()=>{{const c=/(?:^|; )starscoo_theme=(light|dark)/.exec(document.cookie)?.[1];"
+def head() -> Markup:
+    """Font, style sheet, script and colours of every page's head."""
+    return Markup(
+        '<link rel="preload" href="{}" as="font" type="font/woff2" crossorigin>'
+        '<link rel="stylesheet" href="{}">'
+        '<script defer src="{}"></script>'
+        '<meta name="theme-color" content="#F6F7FA" media="(prefers-color-scheme: light)">'
+        '<meta name="theme-color" content="#0B0E15" media="(prefers-color-scheme: dark)">'
+    ).format(assets.url("fonts/inter.woff2"), assets.url("look.css"), assets.url("starscoo.js"))
+
+
+THEME_FIRST: Final = Markup(
+    "<script>(()=>{const c=/(?:^|; )starscoo_theme=(light|dark)/.exec(document.cookie)?.[1];"
     'document.body.classList.add(c==="dark"||(!c&&matchMedia("(prefers-color-scheme: dark)").matches)'
-    '?"body--dark":"body--light");}})();</script>'
+    '?"body--dark":"body--light");})();</script>'
+)
+"""Stands first in the body: the theme is known before anything is painted."""
+_FIRST_PAINT: Final = Markup(
     "<style>#s-paint{{position:fixed;inset:0;z-index:-1;pointer-events:none}}"
     "body:has(#app>*) #s-paint{{display:none}}</style>"
     '<div id="s-paint" class="{kind}" aria-hidden="true"><div class="s-menu"><span class="s-brand">'
@@ -163,7 +184,8 @@ _FIRST_PAINT: Final = Markup(
 )
 
 
-def _brand(href: str) -> Markup:
+def brand(href: str) -> Markup:
+    """Star and name."""
     return Markup('<a class="s-brand" href="{}">{}Starscoo</a>').format(href, theme.STAR)
 
 
@@ -181,7 +203,9 @@ def _links(path: str, *, is_admin: bool) -> Markup:
     return items(_MENU) + (items(_ADMIN_MENU) if is_admin else Markup(""))
 
 
-def _public_links(services: Services, viewer: Viewer | None, here: str) -> Markup:
+def public_links(services: Services, viewer: Viewer | None, here: str) -> Markup:
+    """The links of the public header; `here` is the path of the page."""
+
     def link(href: str, word: str, more: str = "") -> Markup:
         current = Markup(' aria-current="page"') if href == here else ""
         return Markup('<a class="s-plain-link {}" href="{}"{}>{}</a>').format(more, href, current, word)
@@ -200,14 +224,21 @@ def _public_links(services: Services, viewer: Viewer | None, here: str) -> Marku
     return Markup("").join(links)
 
 
-def _foot(request: Request, viewer: Viewer) -> None:
+def _foot(request: Request, viewer: Viewer, path: str) -> None:
+    account_path, word, _ = _ACCOUNT
     with tag("div", "", "s-foot"):
         html(
             Markup(
-                '<span class="s-avatar" aria-hidden="true">{}</span>'
-                '<span title="{}"><span class="s-sr">Logged in as </span>{}</span>'
-            ).format(viewer.email[:1], viewer.email, viewer.email),
-            "s-who",
+                '<a class="s-who" href="{0}"{1}><span class="s-avatar" aria-hidden="true">{2}</span>'
+                '<span class="s-who-words"><b>{3}</b><span title="{4}"><span class="s-sr">of </span>{4}</span>'
+                "</span></a>"
+            ).format(
+                account_path,
+                Markup(' aria-current="page"') if path == account_path else "",
+                viewer.email[:1],
+                word,
+                viewer.email,
+            )
         )
         with tag("div", "", "s-foot-row"):
             _theme_switch(request)
@@ -219,32 +250,58 @@ def _foot(request: Request, viewer: Viewer) -> None:
 
 
 def _theme_switch(request: Request) -> None:
+    switch = html(theme_buttons(request), "s-segments s-theme")
+    switch.props.update({"role": "group", "aria-label": "Theme"})
+
+
+def theme_buttons(request: Request) -> Markup:
+    """Of a group named Theme."""
     chosen = theme.of(request)
-    html(
-        Markup("").join(
-            Markup(
-                '<button type="button" data-theme-choice="{}" aria-pressed="{}" aria-label="{}" title="{}">'
-                '<span class="s-icon">{}</span></button>'
-            ).format(value, "true" if value == chosen else "false", word, word, theme.icon(icon))
-            for value, word, icon in _THEMES
-        ),
-        "s-segments s-theme",
-    ).props.update({"role": "group", "aria-label": "Theme"})
+    return Markup("").join(
+        Markup(
+            '<button type="button" data-theme-choice="{}" aria-pressed="{}" aria-label="{}" title="{}">'
+            '<span class="s-icon">{}</span></button>'
+        ).format(value, "true" if value == chosen else "false", word, word, theme.icon(icon))
+        for value, word, icon in _THEMES
+    )
 
 
 def _banners(services: Services) -> None:
     if services.is_sandbox:
-        banner(
-            "note",
+        banner("note", SANDBOX)
+
+
+def _unverified(services: Services, viewer: Viewer) -> None:
+    """One line for whoever has not proven his address yet, where a mail can prove it."""
+    if services.mail is None or viewer.is_verified:
+        return
+    with (
+        tag("div", "", "s-banner s-banner-caution"),
+        tag("form", "", "s-banner-form", method="post", action=f"{_ACCOUNT[0]}/verification"),
+    ):
+        html(
             Markup(
-                "<strong>Sandbox.</strong> Answers are simulated, no model is called and nothing is billed. "
-                '<a href="/docs#providers">Connect a provider</a>'
-            ),
+                "<strong>Address not verified.</strong> Open the link in our mail to {}; new accounts have a small "
+                "limit until then."
+            ).format(viewer.email),
+            name="span",
         )
+        tag("button", "Send again", "s-link-button", type="submit")
+
+
+def _follow_activity(services: Services, viewer: Viewer) -> None:
+    """Clicks keep a login open, also those that only change what is shown; an open page alone does not."""
+
+    async def clicked() -> None:
+        await login.still(services, viewer)
+
+    ui.on("active", clicked)
 
 
 def _menu_path(path: str) -> str:
     """The menu's entry that a path belongs to."""
     bare = path.split("?")[0].split("#")[0].rstrip("/")
-    matching = [href for href, _, _ in (*_MENU, *_ADMIN_MENU) if bare == href or bare.startswith(href + "/")]
+    matching = [
+        href for href, _, _ in (*_MENU, *_ADMIN_MENU, _ACCOUNT) if bare == href or bare.startswith(href + "/")
+    ]
     return max(matching, key=len, default="/app")

@@ -1,10 +1,19 @@
 """Open pages that follow what the gateway does, without a timer of their own."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from markupsafe import Markup
+
+from app import components, failures, words
 from app.arrivals import Arrival
+from app.components import tag
+from app.login import LoggedOut
+from app.services import Services
+
+log = logging.getLogger("starscoo")
 
 PAUSE_S: Final = 1
 
@@ -30,3 +39,57 @@ class Throttled:
                 await asyncio.sleep(self._pause_s)
         finally:
             self._is_drawing = False
+
+
+class Figures:
+    """The part of a page that is read from the tables: a grey ground until its figures are there; where they cannot be
+    read, a card that says so, or the last good ones with their age. The rest of the page lives on.
+
+    `draw` reads and draws into `content`; it is called with `content` as the current place.
+    """
+
+    def __init__(self, services: Services, draw: Callable[[], Awaitable[None]]) -> None:
+        self._services = services
+        self._draw = draw
+        self._good_at: int | None = None
+        self._told = tag("div", "", "s-stale", role="status")
+        self._told.visible = False
+        self.content = tag("div", "", "s-stack")
+        with self.content:
+            tag("div", "", "s-skeleton", aria_hidden="true")
+
+    async def refresh(self) -> None:
+        """Raises `LoggedOut`; any other failure is told in place."""
+        try:
+            with self.content:
+                await self._draw()
+        except LoggedOut:
+            raise
+        except Exception as error:  # whatever it is, the visitor gets its reference and the log the cause
+            self._tell(error)
+            return
+        self._good_at = self._services.now()
+        if self._told.visible:
+            self._told.clear()
+            self._told.visible = False
+
+    def _tell(self, error: Exception) -> None:
+        reference = failures.reference_of(error)
+        log.exception("The figures of a page could not be read")
+        if self.content.is_deleted:
+            return
+        if self._good_at is None:
+            self.content.clear()
+            with self.content:
+                components.failure_card(reference)
+            return
+        self._told.clear()
+        self._told.visible = True
+        with self._told:
+            components.banner(
+                "caution",
+                Markup("These figures are from {}: they cannot be read anew. Reference {}").format(
+                    words.ago(self._good_at, self._services.now()), reference
+                ),
+            )
+            components.button("Try again", kind="plain", size="slim", on_click=self.refresh)

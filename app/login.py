@@ -11,11 +11,12 @@ from nicegui import Client, ui
 from nicegui import app as nicegui_app
 
 from app.services import Services
-from models import logins
-from models.logins import Viewer
+from models import guesses, logins
+from models.logins import Entered, Viewer
 
 _SECURE_NAME: Final = "__Host-starscoo"
 _PLAIN_NAME: Final = "starscoo_login"
+_DEVICE_NAME: Final = "starscoo_device"
 
 
 class LoggedOut(Exception):
@@ -45,26 +46,32 @@ def token_of(services: Services, request: Request) -> str:
     return request.cookies.get(_name(services, request), "")
 
 
-def set_cookie(services: Services, request: Request, response: Response, token: str) -> None:
-    response.set_cookie(
-        _name(services, request),
-        token,
-        max_age=logins.LONGEST_S,
-        path="/",
-        secure=is_secure(services, request),
-        httponly=True,
-        samesite="lax",
-    )
+def device_of(services: Services, request: Request) -> str:
+    """The token by which an account knows this browser; it opens nothing (`models.guesses`)."""
+    return request.cookies.get(_device_name(services, request), "")
 
 
-def clear_cookie(services: Services, request: Request, response: Response) -> None:
-    response.delete_cookie(
-        _name(services, request),
-        path="/",
-        secure=is_secure(services, request),
-        httponly=True,
-        samesite="lax",
-    )
+def set_cookies(services: Services, request: Request, response: Response, entered: Entered) -> None:
+    """Of a new login."""
+    _set(services, request, response, _name(services, request), entered.token, logins.LONGEST_S)
+    _set(services, request, response, _device_name(services, request), entered.device, guesses.DEVICE_S)
+
+
+def clear_cookie(
+    services: Services, request: Request, response: Response, *, forgets_device: bool = False
+) -> None:
+    names = [_name(services, request)]
+    if forgets_device:
+        names.append(_device_name(services, request))
+    for name in names:
+        response.delete_cookie(
+            name, path="/", secure=is_secure(services, request), httponly=True, samesite="lax"
+        )
+
+
+def address_of(request: Request) -> str:
+    """Where the visitor's browser is."""
+    return request.client.host if request.client else ""
 
 
 def is_secure(services: Services, request: Request) -> bool:
@@ -81,6 +88,24 @@ def close_pages(services: Services, token: str) -> None:
 
 def send_away(client: Client) -> None:
     client.run_javascript("starscoo.leave()")
+
+
+def _set(
+    services: Services, request: Request, response: Response, name: str, value: str, seconds: int
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path="/",
+        secure=is_secure(services, request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def _device_name(services: Services, request: Request) -> str:
+    return f"__Host-{_DEVICE_NAME}" if is_secure(services, request) else _DEVICE_NAME
 
 
 def _name(services: Services, request: Request) -> str:

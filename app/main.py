@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -23,20 +24,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import VENDORS, Access, create_providers
+from api.providers import VENDORS, Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
 from app import pages
 from app.arrivals import Arrivals
 from app.duties import Duties
+from app.health import Health
+from app.ledger_care import LedgerCare
+from app.mail import Outbox, server_of
+from app.notices_by_mail import tell_alerts
+from app.own_requests import OwnRequests
 from app.services import Services
-from app.serving import PublicServer, loopback_server, public_config
+from app.serving import PublicServer, loopback_address, loopback_server, public_config
 from app.settings import Settings, key_named
-from models import catalog, counts, limits
+from models import catalog, counts, limits, verification
 from models.catalog import ProviderEntry
 from models.database import Database
 from models.live.database import DatabaseLive
@@ -44,6 +51,7 @@ from models.live.fallback import FallbackLive
 from models.live.memory import MemoryLive
 from models.live.redis import RedisLive
 from models.notices import Notices
+from models.passes import Passes
 
 log = logging.getLogger("starscoo")
 
@@ -57,6 +65,9 @@ PAGE_BODY_BYTES = 2 * 1024 * 1024
 class Starscoo:
     """The ASGI application. `app` is the outer FastAPI: NiceGUI looks for it to find its server."""
 
+    _duties: Sequence[asyncio.Task[None]] = ()
+    _sandbox_task: asyncio.Task[None] | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -68,10 +79,8 @@ class Starscoo:
         self.clock = clock
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
-        self._duties: list[asyncio.Task[None]] = []
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._sandbox_task: asyncio.Task[None] | None = None
-        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        self._transport = Transport(timeouts_of(settings))
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
         if self._sandbox is not None:
@@ -80,31 +89,21 @@ class Starscoo:
         self._arrivals = Arrivals()
         self.ledger = Ledger(self.database, clock, on_settled=self._arrivals.note)
         self.live = create_live(settings, self.database, clock, process=lambda: self.ledger.process)
+        self._care = LedgerCare(self.database, self.live, clock, keep_days=settings.keep_requests_days)
         router = Router(models, providers)
-        notices = Notices()
+        self.passes = Passes(clock)
         self.pipeline = Pipeline(
-            authenticator=Authenticator(self.database, self.live, clock),
+            authenticator=Authenticator(self.database, self.live, clock, self.passes),
             admission=Admission(self.live),
             router=router,
             providers=providers,
             ledger=self.ledger,
             clock=clock,
             max_body=int(settings.max_body),
-            notices=notices,
+            notices=Notices(),
         )
-        self.services = Services(
-            database=self.database,
-            live=self.live,
-            catalog=models,
-            clock=clock,
-            arrivals=self._arrivals,
-            notices=notices,
-            is_available=router.is_available,
-            public_url=settings.public_url,
-            is_signup_open=settings.signup == "open",
-            is_sandbox=is_sandbox,
-            is_secure=(settings.public_url or "").startswith("https://"),
-        )
+        self.gateway = create_gateway(self.pipeline, models, version=release())
+        self.services = self._services(models, router, is_sandbox=is_sandbox)
         self.duties = Duties(
             database=self.database,
             live=self.live,
@@ -113,10 +112,40 @@ class Starscoo:
             arrivals=self._arrivals,
             clock=clock,
             limiter=settings.counts_in,
+            care=self._care,
+            tell_alerts=partial(tell_alerts, self.services) if self.services.mail is not None else None,
         )
-        self.gateway = create_gateway(self.pipeline, models, version=release())
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
+
+    def _services(self, models: catalog.Catalog, router: Router, *, is_sandbox: bool) -> Services:
+        public_url = self.settings.public_url
+        return Services(
+            database=self.database,
+            live=self.live,
+            catalog=models,
+            clock=self.clock,
+            arrivals=self._arrivals,
+            notices=self.pipeline.parts.notices,
+            uses=self.pipeline.authenticator.uses,
+            mail=outbox_of(self.settings),
+            keep_requests_days=self.settings.keep_requests_days,
+            health=Health(
+                self.database,
+                self._care,
+                limiter=self.settings.counts_in,
+                process=lambda: self.ledger.process,
+                backlog=lambda: self.ledger.backlog,
+                running=lambda: len(self.pipeline.parts.running),
+                clock=self.clock,
+            ),
+            own_requests=OwnRequests(self.passes),
+            is_available=router.is_available,
+            public_url=public_url,
+            is_signup_open=self.settings.signup == "open",
+            is_sandbox=is_sandbox,
+            is_secure=(public_url or "").startswith("https://"),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -140,6 +169,10 @@ class Starscoo:
             starter_tokens=self.settings.starter_monthly_tokens,
             starter_concurrent=self.settings.starter_concurrent_requests,
         )
+        if self.services.mail is not None:
+            self.database.run_now(verification.ensure_plan)
+        else:
+            self.database.run_now(verification.lift_all, now=int(self.clock()))
         swept = self.duties.register()
         if swept:
             log.warning(
@@ -154,6 +187,8 @@ class Starscoo:
         """Clients, ledger and the watch on changes, in the loop that serves."""
         await self._transport.start()
         await self.ledger.start()
+        if self.services.mail is not None:
+            self.services.mail.start()
         if isinstance(self.live, FallbackLive):
             await self.live.start()
         self._duties = self.duties.start()
@@ -165,6 +200,7 @@ class Starscoo:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
             await server.ready.wait()
+        await self.services.own_requests.open(self.gateway, drain_seconds=SETTLE_SECONDS)
 
     def drain(self) -> None:
         """No new work from now on; what runs may end."""
@@ -173,13 +209,17 @@ class Starscoo:
     async def stop(self) -> None:
         """Waits for running requests, completes the ledger, gives everything back."""
         self.drain()
+        await self.services.own_requests.close()
         if self.pipeline.parts.running:
             # The server has waited for them already; what is left is being settled.
             await asyncio.wait(self.pipeline.parts.running, timeout=SETTLE_SECONDS)
         for duty in self._duties:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._care.stop()
         self._arrivals.stop()
+        if self.services.mail is not None:
+            await self.services.mail.stop()
         await self.ledger.stop()
         if not isinstance(self.live, MemoryLive):
             await self.live.stop()
@@ -244,12 +284,23 @@ def create_live(
     if settings.counts_in == "database" or settings.redis_url is None:
         return tables
 
-    async def known(
-        account_id: int, key_id: int | None, ids: Sequence[str], now: int
-    ) -> tuple[counts.Counts, dict[str, int | None]]:
-        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
+    redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
+    return FallbackLive(redis, tables, database, clock)
 
-    return FallbackLive(RedisLive(settings.redis_url, known=known, clock=own), tables, database, clock)
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """How long an upstream may take, by stage."""
+    return Timeouts(
+        connect=settings.upstream_connect_timeout,
+        first_byte=settings.upstream_first_byte_timeout,
+        idle=settings.upstream_timeout,
+        total=settings.upstream_total_timeout,
+    )
+
+
+def outbox_of(settings: Settings) -> Outbox | None:
+    """None without a mail server."""
+    return Outbox(server_of(settings.smtp_url, settings.sender)) if settings.smtp_url else None
 
 
 def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str, Access]:
@@ -273,7 +324,7 @@ def access_of(settings: Settings, own: Mapping[str, ProviderEntry]) -> dict[str,
 
 def sandbox_access(bound: socket.socket, access: Mapping[str, Access]) -> dict[str, Access]:
     """All vendors are the sandbox on its loopback port."""
-    address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    address = loopback_address(bound)
     return {
         name: Access(
             address if (entry.vendor or name) == "anthropic" else f"{address}/v1", "sandbox", entry.vendor
@@ -293,7 +344,11 @@ def serve(
     starscoo = Starscoo(settings, is_sandbox=is_sandbox)
     starscoo.prepare()
     config = public_config(
-        starscoo, host=settings.host, port=settings.port, trusted_proxies=settings.trusted_proxies
+        starscoo,
+        host=settings.host,
+        port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
+        refuse=raw_refusal,
     )
     server = PublicServer(
         config,

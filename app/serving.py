@@ -1,4 +1,5 @@
-"""The servers that carry the application: one for people and clients, one on loopback for the sandbox."""
+"""The servers that carry the application: one for people and clients, and inner ones on loopback, for the sandbox and
+for the requests that this server's own pages send."""
 
 import asyncio
 import contextlib
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from app.front_door import Refuse, front_door
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 75
@@ -52,14 +55,16 @@ class InnerServer(uvicorn.Server):
         yield
 
 
-def public_config(app: ASGIApp, *, host: str, port: int, trusted_proxies: tuple[str, ...]) -> uvicorn.Config:
+def public_config(
+    app: ASGIApp, *, host: str, port: int, trusted_proxies: tuple[str, ...], refuse: Refuse
+) -> uvicorn.Config:
     """uvloop and httptools by name: without them a request costs a quarter of a millisecond more."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=front_door(refuse),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -70,13 +75,25 @@ def public_config(app: ASGIApp, *, host: str, port: int, trusted_proxies: tuple[
     )
 
 
-def loopback_server(app: ASGIApp) -> tuple[InnerServer, socket.socket]:
-    """A server on a free port of this machine's loopback; its socket is bound already."""
+def loopback_server(app: ASGIApp, *, drain_seconds: int | None = None) -> tuple[InnerServer, socket.socket]:
+    """A server on a free port of this machine's loopback; its socket is bound already. When it is told to end, it
+    waits so long for what runs, without `drain_seconds` until it has ended."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, lifespan="off", http="httptools", log_level="warning", access_log=False, server_header=False
+        app,
+        lifespan="off",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=drain_seconds,
     )
     # NiceGUI looks through all servers of the process for its own, also at ones that are not loaded yet.
     config.load()
     return InnerServer(config), bound
+
+
+def loopback_address(bound: socket.socket) -> str:
+    """Without a slash at the end."""
+    return f"http://127.0.0.1:{bound.getsockname()[1]}"

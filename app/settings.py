@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
@@ -62,6 +63,25 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _smtp_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("not the address of a mail server")
+    if bool(parts.username) != bool(parts.password):
+        raise ValueError("a user and a password belong together")
+    if parts.query not in ("", "tls=off") or (parts.query and parts.scheme == "smtps"):
+        raise ValueError("only smtp:// may be followed by ?tls=off")
+    _ = parts.port  # raises for what is no port
+    return url
+
+
+def _sender(text: str) -> str:
+    address = parseaddr(text)[1]
+    if not text.isprintable() or not all(address.rpartition("@")):
+        raise ValueError("not an address to send from")
+    return text
+
+
 def _origin(url: str) -> str:
     url = _web_address(url)
     if urlsplit(url).path:
@@ -109,6 +129,12 @@ Origin = Annotated[
     AfterValidator(_origin),
     Allowed("http:// or https:// with a host and no path, such as https://llm.example.com"),
 ]
+SmtpUrl = Annotated[
+    str,
+    AfterValidator(_smtp_url),
+    Allowed("smtp://user:password@host:587 or smtps://user:password@host:465", is_private=True),
+]
+Sender = Annotated[str, AfterValidator(_sender), Allowed("name@example.com or Starscoo <name@example.com>")]
 RedisUrl = Annotated[
     str,
     AfterValidator(_redis_url),
@@ -193,12 +219,33 @@ class Settings(BaseSettings):
         description="File that lists the models, their upstream ids and prices. Unset: "
         "`assets/catalog.toml`, the five models that come with Starscoo.",
     )
+    upstream_connect_timeout: Annotated[int, Allowed("whole seconds, 1 to 60")] = Field(
+        default=10,
+        ge=1,
+        le=60,
+        description="Seconds until a connection to a provider must stand, name look-up and TLS included. A provider "
+        "that takes longer is down.",
+    )
+    upstream_first_byte_timeout: Annotated[int, Allowed("whole seconds, 1 to 3600")] = Field(
+        default=600,
+        ge=1,
+        le=3600,
+        description="Seconds from then until the headers of the answer. Long, because a model that reasons is silent "
+        "for minutes when its answer is not streamed.",
+    )
     upstream_timeout: Annotated[int, Allowed("whole seconds, 1 to 3600")] = Field(
         default=600,
         ge=1,
         le=3600,
-        description="Seconds without a byte from the upstream before a request is given up. Long, because "
-        "a model that reasons is silent for minutes when its answer is not streamed.",
+        description="Seconds without a byte inside an answer before it is given up: a stream may be silent for as "
+        "long as its model reasons.",
+    )
+    upstream_total_timeout: Annotated[int, Allowed("whole seconds, 1 to 7200")] = Field(
+        default=900,
+        ge=1,
+        le=7200,
+        description="Seconds for an answer that is not streamed, from its beginning to its end. Clients give up "
+        "after 600 by themselves; who needs longer answers streams them.",
     )
     max_body: Annotated[ByteSize, Allowed("bytes, or with a unit such as 32MiB; 64KiB to 1GiB")] = Field(
         default=ByteSize(32 * 1024 * 1024),
@@ -207,11 +254,31 @@ class Settings(BaseSettings):
         description="Largest request body in bytes; `32MiB` may be written. It holds a long conversation "
         "with several images, and bounds what one request can cost in memory.",
     )
+    keep_requests_days: Annotated[int, Allowed("whole days, 1 to 3650")] = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Days for which the rows of single requests and refusals are kept. The sums by hour and month, "
+        "which the usage pages and the caps are made of, are kept for ever.",
+    )
     signup: Annotated[Literal["open", "closed"], Allowed("open or closed")] = Field(
         default="open",
         description="Whether people may make accounts by themselves. They start on the plan `starter`, "
         "and nobody becomes an admin by signing up. `closed`: accounts come from the command "
         "line.",
+    )
+    smtp_url: SmtpUrl | None = Field(
+        default=None,
+        repr=False,
+        description="Mail server for confirming addresses, password resets and notices: `smtp://` demands "
+        "STARTTLS unless `?tls=off` ends it or the server is this machine, `smtps://` is TLS. It needs "
+        "STARSCOO_PUBLIC_URL, with which the links begin. New accounts then start on the small plan `unverified` and "
+        "move to `starter` once their address is confirmed. Unset: no mail; reset links come from an admin or the "
+        "command line, and addresses are not confirmed.",
+    )
+    mail_from: Sender | None = Field(
+        default=None,
+        description="Sender of the mails. Unset: `no-reply` at the host of STARSCOO_PUBLIC_URL.",
     )
     starter_hourly_requests: Annotated[int, Allowed("a whole number from 0")] = Field(
         default=1_000,
@@ -264,6 +331,18 @@ class Settings(BaseSettings):
         if self.limiter == "redis" and self.redis_url is None:
             raise ValueError("STARSCOO_LIMITER is redis, and STARSCOO_REDIS_URL does not say where it is.")
         return self
+
+    @model_validator(mode="after")
+    def _mails_have_links(self) -> "Settings":
+        # An address taken from the request would let anybody send people links to his own server.
+        if self.smtp_url is not None and self.public_url is None:
+            raise ValueError("STARSCOO_SMTP_URL needs STARSCOO_PUBLIC_URL: the links in mails begin with it.")
+        return self
+
+    @property
+    def sender(self) -> str:
+        """Of mails; only with a public address."""
+        return self.mail_from or f"Starscoo <no-reply@{urlsplit(self.public_url or '').hostname}>"
 
     @property
     def address(self) -> str:

@@ -65,10 +65,21 @@ def utc_day(at: int) -> str:
     return f"{moment.day} {moment.strftime('%b %H:%M')} UTC"
 
 
+def utc_date(at: int) -> str:
+    """1 Dec 2026 00:00 UTC"""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment.strftime('%b %Y %H:%M')} UTC"
+
+
 def until(at: int, now: int) -> Markup:
     """`in 38 min (14:00 UTC)`; the first part ticks in the browser."""
     when = utc(at) if at - now < 24 * 3600 else utc_day(at)
-    return Markup('<span data-until="{}">{}</span> ({})').format(at, _distance(at - now), when)
+    return Markup("{} ({})").format(within(at, now), when)
+
+
+def within(at: int, now: int) -> Markup:
+    """`in 38 min`, ticking in the browser, where the moment itself stands elsewhere."""
+    return Markup('<span data-until="{}">{}</span>').format(at, _distance(at - now))
 
 
 def ago(at: int | None, now: int, never: str = "never") -> Markup:
@@ -84,12 +95,20 @@ def ago(at: int | None, now: int, never: str = "never") -> Markup:
         text = f"{seconds // 3600} h ago"
     else:
         text = f"{seconds // 86400} days ago"
-    return Markup('<time data-ago="{}" datetime="{}">{}</time>').format(at, _iso(at), text)
+    return Markup('<time data-ago="{}" datetime="{}">{}</time>').format(at, iso(at), text)
 
 
 def local(at: int) -> Markup:
     """Local time with its offset; UTC until the browser has replaced it."""
-    return Markup('<time data-local="{}" datetime="{}">{}</time>').format(at, _iso(at), utc_day(at))
+    return Markup('<time data-local="{}" datetime="{}">{}</time>').format(at, iso(at), utc_day(at))
+
+
+def clock(at: int) -> Markup:
+    """Local day and time to the second, its offset on hover; UTC until the browser has replaced it."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return Markup('<time data-clock="{}" datetime="{}">{}</time>').format(
+        at, iso(at), f"{moment.day} {moment:%b, %H:%M:%S}"
+    )
 
 
 def _distance(seconds: int) -> str:
@@ -101,5 +120,6 @@ def _distance(seconds: int) -> str:
     return f"in {minutes // 1440} days"
 
 
-def _iso(at: int) -> str:
+def iso(at: int) -> str:
+    """2026-11-22T14:00:00Z"""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

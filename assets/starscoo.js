@@ -49,9 +49,15 @@
     button.dataset.before ??= label.textContent;
     label.textContent = done ? "Copied" : "Press Ctrl+C";
     say(done ? "Copied" : "Copying is blocked here. The text is selected, press Control and C.", button);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
     clearTimeout(button.copyTimer);
     button.copyTimer = setTimeout(() => { label.textContent = button.dataset.before; }, copiedFor);
+  }
+
+  // What was waiting for a copy need not wait for the server.
+  function copied(button) {
+    button.closest("dialog")?.querySelectorAll("[data-after-copy]").forEach((each) => { each.disabled = false; });
+    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
   }
 
   function download(button) {
@@ -62,7 +68,7 @@
     link.click();
     link.remove();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    button.dispatchEvent(new CustomEvent("copied", { bubbles: true }));
+    copied(button);
   }
 
   const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -145,8 +151,9 @@
       at(".s-reveal").setAttribute("aria-pressed", String(shows));
       return undefined;
     }
+    document.querySelectorAll("details.f-facet[open]").forEach((list) => { if (!list.contains(event.target)) list.open = false; });
     if (at("[data-menu]")) return menu(!document.body.classList.contains("s-menu-open"));
-    if (at(".s-scrim") || at(".s-menu nav a")) return menu(false);
+    if (at(".s-scrim") || at(".s-menu nav a, .s-menu .s-who")) return menu(false);
     if (at("[data-close-dialog]")) return at("dialog")?.close();
     if (at("[data-reload]")) return location.reload();
     if (at("[data-clear]")) {
@@ -163,7 +170,21 @@
     return undefined;
   });
 
+  // What people do keeps their login open; the server is told once a minute at most. A page that is only open is silent.
+  let told = Date.now();
+  document.addEventListener("click", (event) => {
+    if (!event.isTrusted || Date.now() - told < 60000 || !window.did_handshake || !document.querySelector(".s-menu")) return;
+    told = Date.now();
+    emitEvent("active", {});
+  }, true);
+
   document.addEventListener("keydown", (event) => {
+    const list = event.key === "Escape" && event.target.closest?.("details.f-facet[open]");
+    if (list) {
+      list.open = false;
+      list.querySelector("summary").focus();
+      return;
+    }
     if (event.key === "Escape") {
       if (document.querySelector("dialog[open][data-persistent]")) event.preventDefault();
       else menu(false);
@@ -176,6 +197,54 @@
       event.preventDefault();
       tab(all[(next + all.length) % all.length]);
     }
+  });
+
+  // Browsers that do not know `closedby` ask in this way.
+  document.addEventListener("cancel", (event) => {
+    if (event.target.matches?.("dialog[data-persistent]")) event.preventDefault();
+  }, true);
+
+  // Links out of the dashboard's shell are the browser's own; NiceGUI would look for them among its sub-pages.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="/"]');
+    if (link && !/^\/app(?:[/?#]|$)/.test(link.getAttribute("href"))) event.stopPropagation();
+  }, true);
+
+  // What is typed into a form that says so outlives a reload of its tab, not a logout.
+  const keptUnder = "starscoo-form ";
+  const keyOf = (form) => keptUnder + form.dataset.kept;
+
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-kept]");
+    if (!form) return;
+    try { sessionStorage.setItem(keyOf(form), JSON.stringify(Object.fromEntries(new FormData(form)))); } catch { /* full, or forbidden */ }
+  });
+
+  function restoreForms() {
+    document.querySelectorAll("form[data-kept]:not([data-restored])").forEach((form) => {
+      form.dataset.restored = "1";
+      let kept = null;
+      try { kept = JSON.parse(sessionStorage.getItem(keyOf(form))); } catch { /* nothing kept */ }
+      if (!kept) return;
+      for (const [name, text] of Object.entries(kept)) {
+        const field = form.elements[name];
+        if (field && (!field.options || [...field.options].some((each) => each.value === text))) field.value = text;
+      }
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+
+  function forgetForms() {
+    try {
+      Object.keys(sessionStorage).filter((key) => key.startsWith(keptUnder)).forEach((key) => sessionStorage.removeItem(key));
+    } catch { /* nothing kept */ }
+  }
+
+  document.addEventListener("submit", (event) => { if (event.target.getAttribute("action") === "/logout") forgetForms(); });
+
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("form[data-sends]");
+    if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
 
   // A form that was sent is not sent again by a second click.
@@ -203,6 +272,8 @@
 
   const local = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
+  const clock = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
   function tick() {
     const now = Date.now() / 1000;
     const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -210,6 +281,10 @@
     document.querySelectorAll("[data-ago]").forEach((each) => {
       put(each, ago(now - each.dataset.ago));
       each.title = local.format(each.dataset.ago * 1000);
+    });
+    document.querySelectorAll("[data-clock]").forEach((each) => {
+      put(each, clock.format(each.dataset.clock * 1000));
+      each.title = local.format(each.dataset.clock * 1000);
     });
     document.querySelectorAll("[data-local]").forEach((each) => put(each, local.format(each.dataset.local * 1000)));
     document.querySelectorAll("[data-due]").forEach((each) => {
@@ -224,7 +299,9 @@
   document.addEventListener("focusin", (event) => { focused = event.target; });
 
   function twin(element) {
-    if (!element || element.isConnected || !element.dataset?.act) return element;
+    if (!element || element.isConnected) return element;
+    const same = element.id && document.getElementById(element.id);
+    if (same || !element.dataset?.act) return same || null;
     const { act, id } = element.dataset;
     return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
   }
@@ -233,11 +310,38 @@
     if (focused && !focused.isConnected && document.activeElement === document.body) twin(focused)?.focus({ preventScroll: true });
   }
 
+  const opener = (menu) => document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
+  // A row's menu stands under its button, above it where there is no room below.
+  document.addEventListener("beforetoggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.(".s-pop") || event.newState !== "open") return;
+    const box = opener(menu).getBoundingClientRect();
+    menu.openedAt = box.top;
+    const isLow = box.bottom + 44 + menu.childElementCount * 36 > innerHeight;
+    menu.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`;
+    menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
+    menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
+  }, true);
+  const openMenu = () => (HTMLElement.prototype.hidePopover ? document.querySelector(".s-pop:popover-open") : null);
+  document.addEventListener("scroll", () => {
+    const menu = openMenu();
+    if (menu && Math.abs(opener(menu).getBoundingClientRect().top - menu.openedAt) > 8) menu.hidePopover();
+  }, true);
+  document.addEventListener("click", (event) => { if (event.target.closest?.(".s-pop [data-act]")) openMenu()?.hidePopover(); }, true);
+  document.addEventListener("keydown", (event) => {
+    const open = openMenu();
+    if (!open || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    const acts = [...open.querySelectorAll("button")].filter((each) => each.getClientRects().length);
+    const here = acts.indexOf(document.activeElement);
+    event.preventDefault();
+    acts[(here + (event.key === "ArrowDown" ? 1 : here < 0 ? 0 : -1) + acts.length) % acts.length].focus();
+  });
+
   let waiting = false;
   function soon() {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); keepFocus(); });
+    requestAnimationFrame(() => { waiting = false; tick(); rememberedTabs(document); restoreForms(); keepFocus(); });
   }
 
   function start() {
@@ -261,7 +365,35 @@
       }));
     },
     // A page that is being left by a form of its own (logging out) is on its way already.
-    leave() { if (!document.querySelector("form[data-sent]")) location.replace("/login"); },
+    leave() { forgetForms(); if (!document.querySelector("form[data-sent]")) location.replace("/login"); },
+    // Words of an answer, [text, whether it was only thought]; without them an empty page for the next answer.
+    words(id, added) {
+      const box = getHtmlElement(id);
+      if (!box) return;
+      if (!added) {
+        box.replaceChildren();
+        // On a phone the answer is below its question.
+        if (box.getBoundingClientRect().top > innerHeight - 160) box.closest(".s-card").scrollIntoView();
+        return;
+      }
+      const follows = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
+      for (const [text, isThought] of added) {
+        const kind = isThought ? "y-thought" : "";
+        if (box.lastElementChild?.className !== kind) box.append(Object.assign(document.createElement("span"), { className: kind }));
+        box.lastElementChild.append(text);
+      }
+      if (follows) box.scrollTop = box.scrollHeight;
+    },
+    // When the button that had the focus has made room for this one.
+    keepFocus(id) {
+      requestAnimationFrame(() => requestAnimationFrame(() => { if (document.activeElement === document.body) getHtmlElement(id)?.focus(); }));
+    },
+    fill(id, text) {
+      const field = getHtmlElement(id);
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.focus();
+    },
     close(id) { getHtmlElement(id)?.close(); },
     toast(text, kind) {
       const box = document.querySelector(".s-toasts");
@@ -270,7 +402,7 @@
       setTimeout(() => toast.remove(), 5000);
     },
     here(path) {
-      document.querySelectorAll(".s-menu nav a").forEach((link) => {
+      document.querySelectorAll(".s-menu nav a, .s-menu .s-who").forEach((link) => {
         if (link.getAttribute("href") === path) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       });

@@ -18,7 +18,8 @@ _LONGEST_EMAIL: Final = 254
 
 
 class Account(SQLModel, table=True):
-    """`password_hash` None: made by an operator, cannot log in until a password is set by a reset link."""
+    """`password_hash` None: made by an operator, cannot log in until a password is set by a reset link. `verified_at`:
+    when a mail proved the address. `deleted_at`: only what the ledger needs is left of it (`models.deletion`)."""
 
     __tablename__ = "accounts"
 
@@ -29,6 +30,8 @@ class Account(SQLModel, table=True):
     is_admin: bool = False
     suspended_at: int | None = Field(default=None, sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)
+    verified_at: int | None = Field(default=None, sa_type=BigInteger)
+    deleted_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class EmailTaken(Refused):
@@ -80,15 +83,65 @@ def get(session: Session, account_id: int) -> Account | None:
     return session.get(Account, account_id)
 
 
-def set_password(session: Session, account_id: int, password_hash: str, *, now: int) -> None:
-    """Ends every login of the account, the caller's own included. Raises `NoSuchAccount`."""
-    from models import logins
+def set_password(
+    session: Session, account_id: int, password_hash: str, *, address: str = "", now: int
+) -> None:
+    """Ends every login of the account, the caller's own included, its open reset links, and what its browsers were
+    known by. Raises `NoSuchAccount`."""
+    from models import guesses, logins
 
-    account = _existing(session, account_id)
+    account = existing(session, account_id)
     account.password_hash = password_hash
     session.add(account)
     logins.close_all(session, account_id)
-    audit.record(session, "password.set", actor=account.email, account_id=account_id, now=now)
+    logins.end_resets(session, account_id, now=now)
+    guesses.forget_devices(session, account_id)
+    audit.record(
+        session, "password.set", actor=account.email, account_id=account_id, address=address, now=now
+    )
+
+
+def rehash_password(session: Session, account_id: int, old_hash: str, new_hash: str) -> None:
+    """The same password under today's parameters: nothing ends. Without effect when it has changed meanwhile."""
+    account = existing(session, account_id)
+    if account.password_hash == old_hash:
+        account.password_hash = new_hash
+        session.add(account)
+
+
+def set_email(
+    session: Session, account_id: int, email: str, *, is_verified: bool, address: str = "", now: int
+) -> str:
+    """Returns the former address; open links that were sent there end. Raises `BadEmail`, `EmailTaken`,
+    `NoSuchAccount`."""
+    from models import logins, verification
+
+    new = normal_email(email)
+    account = existing(session, account_id)
+    found = find_by_email(session, new)
+    if found is not None and found.id != account_id:
+        raise EmailTaken
+    old, account.email = account.email, new
+    account.verified_at = now if is_verified else None
+    session.add(account)
+    try:
+        session.flush()
+    except IntegrityError as twin:  # somebody took it at this very moment
+        raise EmailTaken from twin
+    logins.end_resets(session, account_id, now=now)
+    verification.end_all(session, account_id, now=now)
+    audit.record(
+        session,
+        "email.set",
+        actor=old,
+        account_id=account_id,
+        subject=new,
+        old=old,
+        new=new,
+        address=address,
+        now=now,
+    )
+    return old
 
 
 def set_admin(
@@ -150,9 +203,10 @@ def normal_email(email: str) -> str:
     return address
 
 
-def _existing(session: Session, account_id: int) -> Account:
-    account = get(session, account_id)
-    if account is None:
+def existing(session: Session, account_id: int) -> Account:
+    """Its row, locked until the transaction ends. Raises `NoSuchAccount`, also for a deleted one."""
+    account = session.get(Account, account_id, with_for_update=True)
+    if account is None or account.deleted_at is not None:
         raise NoSuchAccount
     return account
 

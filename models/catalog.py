@@ -18,6 +18,8 @@ from models.errors import Refused
 
 Sampling = Literal["fixed", "temperature_or_top_p"]
 """What a model does with temperature and top_p: `fixed` takes only the defaults."""
+Ability = Literal["tools", "vision", "json"]
+"""`vision` reads images, `json` writes what a schema asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class TargetEntry:
 @dataclass(frozen=True, slots=True)
 class Model:
     """One model on offer. `context_tokens` is what the product's documentation states; it is not enforced.
-    `has_thinking_budgets`: thinking may be asked for by a number of tokens."""
+    `has_thinking_budgets`: thinking may be asked for by a number of tokens. `works` is for people who choose: nothing
+    is refused by it, and an empty one says nothing."""
 
     id: str
     owned_by: str
@@ -62,6 +65,7 @@ class Model:
     retires: str | None = None
     description: str = ""
     has_thinking_budgets: bool = False
+    works: tuple[Ability, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,13 @@ class _Table:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise _Wrong(f"{key!r} of {self.place} must be a list of texts")
         return tuple(values)
+
+    def take_abilities(self, key: str) -> tuple[Ability, ...]:
+        named = self.take_texts(key) if key in self._values else ()
+        if unknown := set(named) - set(get_args(Ability)):
+            known = ", ".join(get_args(Ability))
+            raise _Wrong(f"{key!r} of {self.place} knows {known}, not {min(unknown)!r}")
+        return cast(tuple[Ability, ...], named)
 
     def take_dollars(self, key: str, default: int | None = None) -> int:
         """Dollars per million tokens, as nano-dollars."""
@@ -236,6 +247,7 @@ def _model(table: _Table) -> Model:
         retires=None if retires is None else retires.isoformat(),
         description=table.take("description", str, ""),
         has_thinking_budgets=table.take("has_thinking_budgets", bool, False),
+        works=table.take_abilities("works"),
     )
     table.finish()
     if model.default_output_tokens > model.max_output_tokens:

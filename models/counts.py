@@ -5,7 +5,7 @@ the open rows hold. All of it is read in one statement, so that a request that e
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
 from models import windows
+from models.database import Database
 from models.ledger import RequestRow, UsageHour, UsageMonth
 from models.live import Counted, Layer
 
@@ -100,6 +101,19 @@ def known_of(
 ) -> tuple[Counts, dict[str, int | None]]:
     """`counted_of` and `states_of` on the same view."""
     return counted_of(session, account_id, key_id, now=now), states_of(session, ids)
+
+
+def known_in(
+    database: Database,
+) -> Callable[[int, int | None, Collection[str], int], Awaitable[tuple[Counts, dict[str, int | None]]]]:
+    """`known_of` as a store of counters asks for it: account, key or none, requests, and the time."""
+
+    async def known(
+        account_id: int, key_id: int | None, ids: Collection[str], now: int
+    ) -> tuple[Counts, dict[str, int | None]]:
+        return await database.read(known_of, account_id, key_id, ids, now=now)
+
+    return known
 
 
 def states_of(session: Session, ids: Collection[str]) -> dict[str, int | None]:

@@ -161,6 +161,15 @@ class Database:
         finally:
             serving.give_back()
 
+    @contextmanager
+    def alone(self) -> Iterator[Path]:
+        """The SQLite file with no server and no other writer at it, to be replaced. Raises `AlreadyServing` and
+        `DatabaseBusy`."""
+        with self._serving_file(), self._writing():
+            self._reader.dispose()
+            self._writer.dispose()
+            yield self._path
+
     def close(self) -> None:
         """Wait for running operations, then close the files. The last connection to an SQLite file
         checkpoints when it closes, so that happens under the writer lock."""

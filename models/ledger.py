@@ -47,6 +47,13 @@ class Usage:
         return self.prompt_tokens + self.output_tokens
 
 
+SLOW_MS: Final = 10_000
+"""A request that took so long is slow."""
+SLOW_ROWS: Final = f"total_ms >= {SLOW_MS}"
+FAILED_ROWS: Final = "outcome IN ('error', 'cut', 'interrupted')"
+"""What the two indexes of few rows hold; a query says it in the same words."""
+
+
 class RequestRow(SQLModel, table=True):
     """`state` is open or final; `outcome` says how it ended: ok, error, cut (the upstream broke), client_abort,
     interrupted (the server died). `stop` is why the model ended; `bound_by` whose bound on output ended it, where
@@ -66,6 +73,20 @@ class RequestRow(SQLModel, table=True):
             "account_id",
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
+        ),
+        Index(
+            "requests_failed",
+            "account_id",
+            "admitted_ms",
+            sqlite_where=text(FAILED_ROWS),
+            postgresql_where=text(FAILED_ROWS),
+        ),
+        Index(
+            "requests_slow",
+            "account_id",
+            "admitted_ms",
+            sqlite_where=text(SLOW_ROWS),
+            postgresql_where=text(SLOW_ROWS),
         ),
     )
 
@@ -101,6 +122,7 @@ class UsageHour(SQLModel, table=True):
     `first_token_times` and `total_times` are packed histograms (`models.histogram`)."""
 
     __tablename__ = "usage_hours"
+    __table_args__ = (Index("usage_hours_hour", "hour"),)
 
     account_id: int = Field(primary_key=True)
     hour: int = Field(primary_key=True)

@@ -79,6 +79,7 @@ class Statements:
         def is_same(columns: Sequence[str]) -> str:
             return " AND ".join(f"{column} = {mark}" for column in columns)
 
+        self.mark = mark
         columns = (*OPEN_COLUMNS, *FINAL_COLUMNS)
         final = ", ".join(f"{column} = excluded.{column}" for column in FINAL_COLUMNS)
         sums = ", ".join(f"{column} = usage_hours.{column} + excluded.{column}" for column in SUMS)

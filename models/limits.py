@@ -307,14 +307,6 @@ def history(session: Session, account_id: int, limit: int) -> list[Override]:
     return list(session.exec(query.order_by(col(Override.id).desc()).limit(limit)).all())
 
 
-def carry_over(session: Session, account_id: int, old_key_id: int, new_key_id: int, *, now: int) -> None:
-    """Give a key that replaces another one the overrides that are in force on it."""
-    for row in overrides.active(session, account_id, old_key_id, now):
-        if row.key_id == old_key_id:
-            authorship = overrides.Authorship(row.author, row.is_staff, row.reason, row.until)
-            overrides.add(session, account_id, new_key_id, known(row.limit_name), row.value, authorship, now)
-
-
 def _rung(layer: Literal["account", "key"], row: Override | None, value: int | None, inherits: str) -> Rung:
     if row is None:
         return Rung(layer, value, inherits, "", "", None, False)

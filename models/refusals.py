@@ -7,12 +7,13 @@ many refusals of the same key went unwritten before this one.
 from dataclasses import dataclass, fields
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, Column, Index, Integer
 from sqlmodel import Field, Session, SQLModel, col, select
 
 
 class RefusalRow(SQLModel, table=True):
     __tablename__ = "refusals"
+    __table_args__ = (Index("refusals_account", "account_id", "at"),)
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
@@ -63,4 +64,5 @@ COLUMNS: Final = tuple(field.name for field in fields(Line))
 def last(session: Session, account_id: int, limit: int) -> list[RefusalRow]:
     """Newest first."""
     query = select(RefusalRow).where(RefusalRow.account_id == account_id)
-    return list(session.exec(query.order_by(col(RefusalRow.id).desc()).limit(limit)).all())
+    newest_first = (col(RefusalRow.at).desc(), col(RefusalRow.id).desc())
+    return list(session.exec(query.order_by(*newest_first).limit(limit)).all())

@@ -50,8 +50,10 @@ class Visit:
         self.settled()
 
     def settled(self) -> None:
-        """Until the page's socket works and its content has come."""
-        self.page.wait_for_function("window.did_handshake === true")
+        """Until the page's socket works, where it has one, and its content has come."""
+        self.page.wait_for_function(
+            "window.did_handshake === true || document.body.classList.contains('s-plain-page')"
+        )
         expect(self.page.locator("main h1")).to_be_visible()
 
     def watch(self, page: Page) -> None:
@@ -160,6 +162,13 @@ def create_key(visit: Visit, name: str) -> str:
     shown = page.get_by_label(re.compile("^Key “"))
     expect(shown).to_be_visible()
     return shown.input_value()
+
+
+def choose(page: Page, act: str, name: str) -> None:
+    """From the menu of a key's row."""
+    page.get_by_role("button", name=f"Actions for {name}", exact=True).click()
+    label = f"Change the limits of {name}" if act == "Limits" else f"{act} {name}"
+    page.get_by_role("button", name=label, exact=True).click()
 
 
 def violations(page: Page) -> list[str]:

@@ -12,6 +12,12 @@ import services
 OPTIONS = ("STARSCOO_", "OPENAI_", "ANTHROPIC_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    proofs = parser.getgroup("proofs", "the proofs of the promises, in tests/proofs")
+    proofs.addoption("--long", action="store_true", help="as many trials as the promises name")
+    proofs.addoption("--seed", type=int, help="repeat the draws of a run that printed this seed")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser comes last: it keeps an event loop running in this thread, beside which no other can start."""
     items.sort(key=lambda item: "e2e" in item.path.parts)

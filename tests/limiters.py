@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from itertools import count
 from typing import Any, TypeVar
 
@@ -10,13 +10,12 @@ from fakes.clock import Clock
 from sqlmodel import Session
 
 from models import counts, ledger
-from models.counts import Counts
 from models.database import Database
 from models.ledger import FinalRow, OpenRow, RequestRow, Usage
 from models.live import Claim, Lease, Limits, Live, Refusal, Stale, Standing
 from models.live.database import DatabaseLive
 from models.live.memory import MemoryLive
-from models.live.redis import Known, RedisLive
+from models.live.redis import RedisLive
 
 T = TypeVar("T")
 HOUR = 1_795_000_000 - 1_795_000_000 % 3600
@@ -28,8 +27,8 @@ PATIENT_S = 5.0
 
 class Gate:
     """Its requests, with an id each, in a loop of its own; for the backend `memory`, a Redis server's address, or
-    `database`. But for memory the tables stand behind it: what is asked and settled here leaves its rows there, as
-    requests do, in the order they do."""
+    `database`. With a database, which memory alone can do without, what is asked and settled here leaves its rows
+    there, as requests do, in the order they do."""
 
     def __init__(self, backend: str, database: Database | None = None, *, now: float = HOUR + 10) -> None:
         self.clock = Clock(now)
@@ -37,12 +36,14 @@ class Gate:
         self._database = database
         self._runner = asyncio.Runner()
         self.live: Live
-        if database is None:
+        if database is None or backend == "memory":
             self.live = MemoryLive(self.clock)
         elif backend == "database":
             self.live = DatabaseLive(database, self.clock, process=lambda: 1)
         else:
-            self.live = RedisLive(backend, known=tables_of(database), clock=self.clock, answer_s=PATIENT_S)
+            self.live = RedisLive(
+                backend, known=counts.known_in(database), clock=self.clock, answer_s=PATIENT_S
+            )
             self.live.generation = next(GENERATIONS)
 
     def close(self) -> None:
@@ -105,15 +106,6 @@ class Gate:
 
 
 GENERATIONS = count(time.time_ns())
-
-
-def tables_of(database: Database) -> Known:
-    async def known(
-        account_id: int, key_id: int | None, ids: Sequence[str], now: int
-    ) -> tuple[Counts, dict[str, int | None]]:
-        return await database.read(counts.known_of, account_id, key_id, ids, now=now)
-
-    return known
 
 
 def opened(lease: Lease) -> OpenRow:

@@ -87,7 +87,7 @@ def server(
     """A server that is ready; stopped at the end. A second one in the same directory finds its data."""
     starscoo = start(directory, command=command, **environment)
     try:
-        _wait_until_ready(starscoo)
+        wait_until_ready(starscoo)
         yield starscoo
     finally:
         starscoo.stop()
@@ -122,7 +122,8 @@ def free_port() -> int:
         return port
 
 
-def _wait_until_ready(starscoo: Running) -> None:
+def wait_until_ready(starscoo: Running) -> None:
+    """Raises AssertionError with what it printed when it ends before, or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if starscoo.process.poll() is not None:

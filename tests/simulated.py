@@ -7,7 +7,8 @@
 
     simulated.run(tmp_path, story)
 
-What lies outside NiceGUI's app (forms, assets, /v1) is not there; tests of it need a running server.
+What lies outside NiceGUI's app is asked with `house.read` (whole documents) or not there (/v1): tests of that need a
+running server.
 """
 
 import asyncio
@@ -26,16 +27,25 @@ from nicegui.events import GenericEventArguments
 from nicegui.helpers import expects_arguments
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
+from sqlalchemy import text
+from sqlmodel import Session
+from starlette.types import ASGIApp
 
 from app.arrivals import Arrivals
+from app.health import Health
+from app.ledger_care import LedgerCare
+from app.mail import Outbox
+from app.own_requests import OwnRequests
 from app.services import Services
-from models import accounts, catalog, keys, ledger, logins
+from models import accounts, catalog, keys, ledger, logins, processes
 from models.accounts import Account
 from models.database import Database
 from models.keys import ApiKey
 from models.ledger import FinalRow, Usage
 from models.live.memory import MemoryLive
 from models.notices import Notices
+from models.passes import Passes
+from models.refusals import Line
 
 SUNDAY_NOON = 1_795_348_800  # 22 November 2026, 12:00 UTC
 
@@ -49,6 +59,7 @@ class House:
     live: MemoryLive
     clock: Clock
     open_clients: AsyncExitStack
+    outer: FastAPI
 
     def now(self) -> int:
         return int(self.clock())
@@ -88,6 +99,28 @@ class House:
         with self.database.write_batch() as connection:
             ledger.write(connection, [], rows, [])
 
+    def refused(self, key: ApiKey, *, code: str = "rate_limited", minutes_ago: int = 0) -> Line:
+        """A refusal by the key's own hourly limit of 10."""
+        at = self.now() - minutes_ago * 60
+        line = Line(
+            request_id=f"req_refused_{key.public_id}_{minutes_ago}",
+            at=at,
+            account_id=key.account_id,
+            key_id=key.id,
+            model="gpt-5",
+            status=429,
+            code=code,
+            message="Hourly request limit exceeded.",
+            limit_name="hourly_requests",
+            layer="key",
+            value=10,
+            count=10,
+            window_end=at - at % 3600 + 3600,
+        )
+        with self.database.write_batch() as connection:
+            ledger.write(connection, [], [], [line])
+        return line
+
     async def visit(self, path: str, who: Account | None = None) -> User:
         """A window of its own, logged in as `who`."""
         user = User(await self._browser(who))
@@ -100,8 +133,15 @@ class House:
         assert answer.status_code == 404
         return answer.text
 
-    async def _browser(self, who: Account | None) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(core.app), base_url="http://test")
+    async def read(self, path: str, who: Account | None = None, **headers: str) -> httpx.Response:
+        """A page that is a whole document, or a form's answer: what lies outside NiceGUI's app."""
+        client = await self._browser(who, self.outer)
+        return await client.get(
+            path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
+
+    async def _browser(self, who: Account | None, app: ASGIApp | None = None) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app or core.app), base_url="http://test")
         await self.open_clients.enter_async_context(client)
         if who is not None:
             token = self.database.run_now(logins.open_login, who.id, device="test", now=self.now())
@@ -109,11 +149,11 @@ class House:
         return client
 
 
-def run(directory: Path, story: Callable[[House], Awaitable[None]]) -> None:
-    """Plays the story in a fresh house."""
+def run(directory: Path, story: Callable[[House], Awaitable[None]], *, mail: Outbox | None = None) -> None:
+    """Plays the story in a fresh house; with `mail` in one that sends mail."""
 
     async def whole() -> None:
-        async with _house(directory) as house:
+        async with _house(directory, mail) as house:
             await story(house)
 
     asyncio.run(whole())
@@ -166,6 +206,10 @@ async def submit(user: User, label: str, **fields: str) -> None:
     await act(user, form, "submit", fields)
 
 
+def lose_table(session: Session, name: str) -> None:
+    session.connection().execute(text(f"DROP TABLE {name}"))
+
+
 def the(user: User, is_meant: Callable[[ui.element], bool]) -> ui.element:
     assert user.client is not None
     found = [element for element in user.client.elements.values() if is_meant(element)]
@@ -174,7 +218,7 @@ def the(user: User, is_meant: Callable[[ui.element], bool]) -> ui.element:
 
 
 @asynccontextmanager
-async def _house(directory: Path) -> AsyncIterator[House]:
+async def _house(directory: Path, mail: Outbox | None) -> AsyncIterator[House]:
     clock = Clock(SUNDAY_NOON)
     database = Database(f"sqlite:///{directory / 'starscoo.db'}", durability="normal")
     database.migrate()
@@ -187,18 +231,37 @@ async def _house(directory: Path) -> AsyncIterator[House]:
             clock=clock,
             arrivals=Arrivals(),
             notices=Notices(),
+            health=_health(database, live, clock),
+            own_requests=OwnRequests(Passes(clock)),
             is_available=lambda model: model != "codex-1",
             public_url=None,
             is_signup_open=True,
             is_sandbox=False,
             is_secure=False,
+            mail=mail,
         )
-        _register(services)
-        yield House(services, database, live, clock, open_clients)
+        outer = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        _register(services, outer)
+        yield House(services, database, live, clock, open_clients, outer)
     database.close()
 
 
-def _register(services: Services) -> None:
+def _health(database: Database, live: MemoryLive, clock: Clock) -> Health:
+    """Of a process that does nothing."""
+    process = database.run_now(processes.register, "memory", now_ms=int(clock() * 1000))
+    care = LedgerCare(database, live, clock, keep_days=90, rest=0)
+    return Health(
+        database,
+        care,
+        limiter="memory",
+        process=lambda: process,
+        backlog=lambda: 0,
+        running=lambda: 0,
+        clock=clock,
+    )
+
+
+def _register(services: Services, outer: FastAPI) -> None:
     from app import pages  # NiceGUI's simulation forgets page modules at its end
 
-    pages.register_all(services, FastAPI())
+    pages.register_all(services, outer)

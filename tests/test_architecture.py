@@ -22,18 +22,22 @@ API_PARTS = {
     "providers": CANONICAL,
     "sandbox": CANONICAL,
     **{step: CANONICAL | {"wires", "providers"} for step in STEPS},
+    "breaker": CANONICAL,
+    "second_try": CANONICAL | {"breaker", "providers"},
     "client": CANONICAL | {"wires"},
     "outlet": {"client"},
     "failures": CANONICAL | {"wires", "providers"},
-    "work": CANONICAL | STEPS | {"wires", "providers", "client"},
+    "work": CANONICAL | STEPS | {"wires", "providers", "client", "breaker", "second_try"},
     "settlement": CANONICAL | STEPS | {"client", "work"},
     "exchange": CANONICAL
     | STEPS
-    | {"wires", "providers", "client", "outlet", "failures", "settlement", "work"},
+    | {"wires", "providers", "client", "outlet", "failures", "settlement", "work", "breaker", "second_try"},
     "upkeep": CANONICAL | STEPS | {"work"},
-    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange", "work"},
+    "pipeline": CANONICAL
+    | STEPS
+    | {"wires", "providers", "client", "outlet", "exchange", "work", "breaker", "second_try"},
     "openapi": CANONICAL,
-    "gateway": CANONICAL | {"client", "openapi", "pipeline"},
+    "gateway": CANONICAL | {"auth", "client", "openapi", "pipeline"},
 }
 
 # Libraries that have one place; everything below a folder counts.
@@ -47,12 +51,13 @@ PLACES = {
     "psycopg": ["models"],
     "alembic": ["models/migrations"],
     "sqlmodel": ["models", "app/cli.py", "app/demo.py"],
-    "typer": ["app/cli.py"],
+    "typer": ["app/cli.py", "app/backup_commands.py", "app/ledger_commands.py", "app/terminal.py"],
     "genai_prices": ["app/catalog_prices.py"],
     "uvicorn": ["app"],
+    "smtplib": ["app/mail.py"],
 }
 
-SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/__main__.py", "app/demo.py"}
+SETTINGS_READERS = {"app/main.py", "app/cli.py", "app/terminal.py", "app/__main__.py", "app/demo.py"}
 PUT_TOGETHER = {"app/main.py", "app/cli.py", "app/demo.py", "app/duties.py"}
 IMPURE = {
     "asyncio",

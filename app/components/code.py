@@ -1,7 +1,7 @@
 """Code to be copied: coloured on the server once, copied in the browser."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +12,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 from app import theme
-from app.components.elements import html
+from app.components.elements import html, set_attributes, tag
 
 _LEXERS: Final = {
     "curl": "bash",
@@ -28,14 +28,20 @@ _TITLES: Final = {
     "javascript": "JavaScript",
     "json": "JSON",
 }
+_LONGEST_COLOURED: Final = 10_000
+"""Characters. Colouring takes about a millisecond for each thousand, and everybody waits for it."""
 _ids = itertools.count()
 
 
 @lru_cache(maxsize=512)
 def coloured(text: str, language: str) -> Markup:
-    """Spans with classes; a language that is not known stays plain."""
+    """Spans with classes; a language that is not known stays plain. For what is shown again and again."""
+    return _coloured(text, language)
+
+
+def _coloured(text: str, language: str) -> Markup:
     lexer = _LEXERS.get(language)
-    if lexer is None:
+    if lexer is None or len(text) > _LONGEST_COLOURED:
         return Markup("{}").format(text)
     # The formatter escapes the text.
     formatter = HtmlFormatter(nowrap=True, classprefix="h-")
@@ -43,12 +49,16 @@ def coloured(text: str, language: str) -> Markup:
 
 
 def render_code(text: str, language: str, *, title: str | None = None) -> Markup:
+    return _block(coloured(text, language), language, title)
+
+
+def _block(shown: Markup, language: str, title: str | None = None) -> Markup:
     named = _TITLES.get(language, "Text") if title is None else title
     return Markup(
         '<div class="s-code"><div class="s-code-head"><span>{0}</span><button type="button" class="s-copy" '
         'aria-label="Copy: {0}"><span class="s-icon">{1}</span><span data-text>Copy</span></button></div>'
         '<pre tabindex="0" role="group" aria-label="{0}"><code>{2}</code></pre></div>'
-    ).format(named, theme.icon("copy"), coloured(text, language))
+    ).format(named, theme.icon("copy"), shown)
 
 
 def code_block(text: str, language: str, *, title: str | None = None) -> ui.html:
@@ -61,8 +71,37 @@ def code_tabs(samples: Mapping[str, str], *, label: str) -> ui.html:
     return html(render_tabs(samples, label=label))
 
 
-def render_tabs(samples: Mapping[str, str], *, label: str) -> Markup:
-    group = next(_ids)
+class LiveCode:
+    """Tabs whose programs change while they are looked at: the tabs stay, and with them the focus."""
+
+    def __init__(self, languages: Sequence[str], *, label: str) -> None:
+        with tag("div", "", "s-stack s-tight"):
+            with tag("div"), tag("div", "", "s-segments", role="tablist", aria_label=label):
+                tabs = {
+                    language: tag("button", _TITLES[language], type="button", role="tab", data_tab=language)
+                    for language in languages
+                }
+            self._panels = {language: self._panel(language, tabs[language]) for language in languages}
+        for place, tab in enumerate(tabs.values()):
+            set_attributes(tab, aria_selected=str(place == 0).lower(), tabindex="0" if place == 0 else "-1")
+
+    def show(self, programs: Mapping[str, str]) -> None:
+        for language, panel in self._panels.items():
+            panel.set_content(str(_block(_coloured(programs[language], language), language)))
+
+    def _panel(self, language: str, tab: ui.element) -> ui.html:
+        is_first = tab.props["data-tab"] == next(iter(_TITLES))
+        with tag(
+            "div", "", role="tabpanel", aria_labelledby=tab.html_id, hidden=None if is_first else True
+        ) as box:
+            panel = html(Markup(""))
+        set_attributes(tab, aria_controls=box.html_id)
+        return panel
+
+
+def render_tabs(samples: Mapping[str, str], *, label: str, name: str = "") -> Markup:
+    """`name` is its own on the page; without one it gets a number."""
+    group = name or next(_ids)
     tabs, panels = [], []
     for index, (language, text) in enumerate(samples.items()):
         name = _TITLES.get(language, language)

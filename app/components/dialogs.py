@@ -14,14 +14,24 @@ from app.components.elements import set_attributes, tag
 class Dialog:
     """Made once per page; filled on opening and emptied on closing, so that nothing lingers in a closed one.
 
-    `is_persistent` closes by its own buttons alone, neither by Escape nor by a click outside.
+    `is_persistent` closes by its own buttons alone, neither by Escape nor by a click outside. `is_side` stands at the
+    right edge, in full height.
     """
 
     def __init__(
-        self, *, is_wide: bool = False, is_persistent: bool = False, on_close: Callable[[], Any] | None = None
+        self,
+        *,
+        is_wide: bool = False,
+        is_side: bool = False,
+        is_persistent: bool = False,
+        on_close: Callable[[], Any] | None = None,
     ) -> None:
-        self._box = tag("dialog", "", "s-dialog s-dialog-wide" if is_wide else "s-dialog")
+        kinds = {"s-dialog-wide": is_wide, "s-dialog-side": is_side}
+        self._box = tag(
+            "dialog", "", " ".join(["s-dialog", *(kind for kind, is_so in kinds.items() if is_so)])
+        )
         self._on_close = on_close
+        self._is_side = is_side
         self.is_open = False
         if is_persistent:
             set_attributes(self._box, data_persistent="true", closedby="none")
@@ -36,6 +46,8 @@ class Dialog:
         with self._body:
             heading = tag("h2", title)
             set_attributes(self._box, aria_labelledby=heading.html_id)
+            if self._is_side:  # long ones would open at their first button, far below
+                set_attributes(heading, tabindex="-1", autofocus="")
             yield self._body
         self.is_open = True
         ui.run_javascript(f"starscoo.open({self._box.id})")

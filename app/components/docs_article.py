@@ -39,13 +39,15 @@ Filled = tuple[Sequence[Column | str], Sequence[Sequence[Cell]], str]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What the article says of this server. `base_url` ends in /v1; `sample_model` is in `models`."""
+    """What the article says of this server. `base_url` ends in /v1; `sample_model` is in `models`; `key` names a key of
+    the reader as lists do, name and masked secret, and is None where he chose none."""
 
     base_url: str
     models: tuple[Model, ...]
     is_available: Callable[[str], bool]
     sample_model: str
     is_logged_in: bool
+    key: tuple[str, str] | None = None
 
 
 def contents() -> list[tuple[str, str]]:
@@ -66,17 +68,25 @@ def article(server: Server) -> Markup:
 def _sample(server: Server, name: str) -> Markup:
     task = next(task for task in get_args(samples.Task) if task == name)
     texts = samples.in_all_languages(task, base_url=server.base_url, model=server.sample_model)
-    return code.render_tabs(texts, label=_TAB_LABELS[task])
+    return code.render_tabs(texts, label=_TAB_LABELS[task], name=task)
 
 
 def _code(server: Server, name: str) -> Markup:
     language, title, text = {
-        "export": ("shell", "Terminal", "export STARSCOO_KEY=sk-starscoo-…"),
+        "export": ("shell", "Terminal", _export(server.key)),
         "base": ("text", "Base URL", server.base_url),
         "error": ("json", "An error", ERROR_SAMPLE),
         "providers": ("shell", ".env", "OPENAI_API_KEY=sk-…\nANTHROPIC_API_KEY=sk-ant-…"),
     }[name]
     return code.render_code(text, language, title=title)
+
+
+def _export(key: tuple[str, str] | None) -> str:
+    """Nobody has a key in clear but its owner, so what stands here is masked."""
+    if key is None:
+        return "export STARSCOO_KEY=sk-starscoo-…"
+    name, masked = key
+    return f"# {name}, as it was shown when it was made\nexport STARSCOO_KEY={masked}"
 
 
 def _table(server: Server, name: str) -> Markup:
@@ -163,6 +173,14 @@ def _limits_page(server: Server, _: str | None) -> Markup:
     return Markup('<a href="/app/limits">Limits</a>') if server.is_logged_in else Markup("The page Limits")
 
 
+def _playground(server: Server, _: str | None) -> Markup:
+    if not server.is_logged_in:
+        return Markup("")
+    return Markup(
+        '<p>No terminal at hand? The <a href="/app/playground">playground</a> sends the same request.</p>'
+    )
+
+
 def _base_url(server: Server, _: str | None) -> Markup:
     return escape(server.base_url)
 
@@ -178,5 +196,6 @@ _FILLERS: Final[dict[str, Callable[[Server, str], Markup]]] = {
     "table": _table,
     "create_key": _create_key,
     "limits_page": _limits_page,
+    "playground": _playground,
     "base_url": _base_url,
 }

@@ -1,9 +1,11 @@
 """The one moment a key is seen: shown, copied, tried out, gone.
 
 The secret lives in one local variable and in the dialog, which empties itself on closing. The dialog waits for
-the key's first request and says what became of it.
+the key's first request and says what became of it. Of a key that has two secrets, only a request that came with the
+new one counts.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,9 +20,12 @@ from app.components.controls import button, copy_button
 from app.components.dialogs import Dialog
 from app.components.elements import html, set_attributes, tag
 from app.services import Services
+from models import keys
 from models.keys import Issued
 
 _ENABLED_AFTER_S: Final = 5
+_WRITTEN_AFTER_S: Final = 1.5
+"""How long another process may take to write that a secret was used."""
 
 
 class KeyReveal:
@@ -37,28 +42,36 @@ class KeyReveal:
     def show(self, issued: Issued) -> None:
         request = ui.context.client.request
         with self._dialog.filled("Save your key now"):
-            tag(
-                "p", "This is the only time it is shown. We keep a fingerprint of it, not the key.", "s-quiet"
-            )
-            box = tag("div", "", "s-stack s-tight")
+            tag("p", _once(issued), "s-quiet")
+            box = tag("div", "", "s-stack")
             with box:
                 _secret_line(issued, address.base_url(self._services, request))
-            code_tabs(programs(self._services, request, issued.secret), label="Language")
+                code_tabs(programs(self._services, request, issued), label="Language")
             news = tag("div", "", "s-arrival", role="status")
             with news:
                 html(_waiting())
             with tag("div", "", "s-buttons s-end"):
                 done = button("I saved it", on_click=self._dialog.close)
-                set_attributes(done, disabled=True)
+                set_attributes(done, disabled=True, data_after_copy="")
             enable = lambda: set_attributes(done, disabled=None)  # noqa: E731
             box.on("copied", enable, args=[])
             ui.timer(_ENABLED_AFTER_S, enable, once=True)
         self._await_first_request(issued, news, enable)
 
     def _await_first_request(self, issued: Issued, news: ui.element, enable: Callable[[], Any]) -> None:
+        is_asking = False
+
         async def told(arrivals: list[Arrival]) -> None:
+            nonlocal is_asking
             mine = [arrival for arrival in arrivals if arrival.key_id == issued.key.id]
-            if mine:
+            if not mine or is_asking:
+                return
+            is_asking = True
+            try:
+                is_new = await self._is_of_new(issued)
+            finally:
+                is_asking = False
+            if is_new and not news.is_deleted:
                 enable()
                 news.clear()
                 with news:
@@ -66,10 +79,29 @@ class KeyReveal:
 
         self._services.arrivals.follow(issued.key.account_id, news, told)
 
+    async def _is_of_new(self, issued: Issued) -> bool:
+        """Whether the new secret was used: noted here with the request itself, by other processes a second later."""
+        key = issued.key
+        for wait_s in (0, _WRITTEN_AFTER_S):
+            if not issued.is_rotation or self._services.uses.seen(key.digest) is not None:
+                return True
+            await asyncio.sleep(wait_s)
+            found = await self._services.database.read(keys.get, key.account_id, key.public_id)
+            if found.digest == key.digest and found.used_at is not None:
+                return True
+        return False
 
-def programs(services: Services, request: Request, secret: str) -> dict[str, str]:
+
+def _once(issued: Issued) -> str:
+    once = "This is the only time it is shown. We keep a fingerprint of it, not the key."
+    until = issued.key.old_until
+    return f"{once} The old one works until {words.utc_day(until)}." if issued.is_rotation and until else once
+
+
+def programs(services: Services, request: Request, issued: Issued) -> dict[str, str]:
     """The samples of the documentation with the key in place of the variable: they run as they stand."""
-    base_url, model = address.base_url(services, request), address.sample_model(services)
+    base_url, secret = address.base_url(services, request), issued.secret
+    model = address.sample_model(services, issued.key.models)
     shell = samples.text("quickstart", "curl", base_url=base_url, model=model)
     python = samples.text("quickstart", "python", base_url=base_url, model=model)
     script = samples.text("quickstart", "javascript", base_url=base_url, model=model)
@@ -90,7 +122,7 @@ def _secret_line(issued: Issued, base_url: str) -> None:
             set_attributes(label, for_=field.html_id)
             field.mark("Key")
             copy_button("Copy key", copies_from=f"#{field.html_id}")
-            download = tag("button", "", "s-button s-plain", type="button", data_file=".env")
+            download = tag("button", "", "s-button s-plain", type="button", data_file="starscoo.env")
             set_attributes(
                 download, data_download=f"STARSCOO_KEY={issued.secret}\nOPENAI_BASE_URL={base_url}\n"
             )

@@ -1,6 +1,7 @@
 """The table: rows are markup, one listener serves all buttons in it, and on phones rows stack with their labels."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,13 @@ from app.components.elements import html
 _PRESSED: Final = (
     "(e) => { const b = e.target.closest('[data-act]'); if (b) { emit(b.dataset.act, b.dataset.id || ''); } }"
 )
+
+_PUT: Final = """
+for (const [id, markup] of Object.entries(%s)) {
+  const cell = document.getElementById(id);
+  if (cell) cell.innerHTML = markup;
+}
+"""
 
 Cell = Markup | str
 
@@ -69,18 +77,31 @@ def table(
     """Draws it. `on_act(act, id)` hears the buttons made by `act`."""
     element = html(render(columns, rows, caption=caption, total=total))
     if on_act:
-        hear(element, on_act)
+        listen(element, on_act)
     return element
 
 
-def hear(element: ui.element, on_act: Callable[[str, str], Awaitable[None]]) -> None:
-    """`on_act(act, id)` hears the buttons made by `act` in this element, also those that come later."""
+def listen(element: ui.element, heard: Callable[[str, str], Awaitable[None]]) -> None:
+    """Hears the buttons made by `act` anywhere in an element's markup."""
 
     async def pressed(event: GenericEventArguments) -> None:
         act_name, subject = event.args
-        await on_act(str(act_name), str(subject))
+        await heard(str(act_name), str(subject))
 
     element.on("click", pressed, js_handler=_PRESSED)
+
+
+def kept(name: str, content: Cell) -> Markup:
+    """What stands in a cell, under an id by which `put` finds it."""
+    return Markup('<span class="s-kept" id="{}">{}</span>').format(name, content)
+
+
+def put(cells: Mapping[str, Cell]) -> None:
+    """New content for what `kept` drew, where it stands: the rest of the table stays, and with it an open menu and
+    the focus."""
+    ui.run_javascript(
+        _PUT % json.dumps({name: str(Markup("{}").format(cell)) for name, cell in cells.items()})
+    )
 
 
 def act(name: str, subject: str, text: str, *, label: str = "", kind: str = "plain") -> Markup:

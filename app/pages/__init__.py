@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from starlette.types import ASGIApp
 
-from app import assets, failures, forms, headers
+from app import account_forms, assets, failures, forms, headers, own_data, requests_file
 from app.components import chart
 from app.pages import docs, landing, models, reset, shell, signing
 from app.services import Services
@@ -20,7 +20,11 @@ def register_all(services: Services, outer: FastAPI) -> None:
     # Quasar's bar over the page at each request: it says nothing, and screen readers hear a nameless progress bar.
     nicegui_app.config.quasar_config["loadingBar"]["skipHijack"] = True
     assets.register(outer)
-    forms.register(services, outer)
+    work = forms.PasswordWork()
+    forms.register(services, outer, work)
+    account_forms.register(services, outer, work)
+    own_data.register(services, outer)
+    requests_file.register(services, outer)
     failures.register(outer)
     chart.use_own_bundle()
     for module in (landing, signing, reset, shell, docs, models):

@@ -11,10 +11,10 @@ from app.components import Column, meter, tag
 from app.pages import admin_frame
 from app.services import Services
 from models import customers, windows
+from models.accounts import Account
 from models.customers import Customer
 from models.live import Limit, Standing
 from models.logins import Viewer
-from models.notices import Notice
 
 SHORTEST_SEARCH: Final = 2
 _COLUMNS: Final = (
@@ -50,7 +50,7 @@ class _Search:
         await admin_frame.tabs(self._services, "/app/admin")
         with tag("div", "", "s-stack"):
             for notice in self._services.notices.current():
-                components.banner("bad", _notice(notice, self._services.now()))
+                components.banner("bad", admin_frame.notice_line(notice, self._services.now()))
             components.search_field(
                 "Search customers",
                 placeholder="Address, account id, or a key's last four",
@@ -103,8 +103,12 @@ class _Search:
                 components.button("Show older accounts", kind="plain", on_click=self._more)
 
 
-def state(suspended_at: int | None) -> Markup:
-    return components.pill("good", "Active") if suspended_at is None else components.pill("bad", "Suspended")
+def state(account: Account) -> Markup:
+    if account.deleted_at is not None:
+        return components.pill("plain", "Deleted")
+    if account.suspended_at is not None:
+        return components.pill("bad", "Suspended")
+    return components.pill("good", "Active")
 
 
 def marks(plan: str, *, is_admin: bool, has_override: bool = False) -> Markup:
@@ -133,7 +137,7 @@ def _row(one: Customer, now: int) -> tuple[Markup, ...]:
     )
     return (
         who,
-        state(account.suspended_at),
+        state(account),
         marks(account.plan, is_admin=account.is_admin, has_override=one.has_override),
         _slim(hour, "Requests", now),
         _slim(month, "Tokens", now),
@@ -150,12 +154,3 @@ def _use(name: Limit, limit: int | None, settled: int, reserved: int, resets_at:
     """What the tables know, which is what any limiter fills its counters with."""
     left = None if limit is None else max(0, limit - settled - reserved)
     return Standing(name, "account", limit, settled, reserved, left, resets_at)
-
-
-def _notice(notice: Notice, now: int) -> Markup:
-    return Markup('<b>{}</b> <span dir="auto">{}</span> {}, the last {}.').format(
-        notice.subject,
-        notice.text,
-        words.plural(notice.count, "failed request"),
-        words.ago(notice.last, now),
-    )

@@ -15,6 +15,7 @@ from app.services import Services
 from models import asks
 from models.database import Refused
 from models.logins import Viewer
+from models.notices import Notice
 
 FRESH_LOGIN_S: Final = 15 * 60
 TABS: Final = (
@@ -85,6 +86,16 @@ def address() -> str:
     """Where the visitor's browser is, for the audit."""
     client = ui.context.client.request.client
     return client.host if client else ""
+
+
+def notice_line(notice: Notice, now: int) -> Markup:
+    """What a banner says of a trouble that lasts."""
+    return Markup('<b>{}</b> <span dir="auto">{}</span> {}, the last {}.').format(
+        notice.subject,
+        notice.text,
+        words.plural(notice.count, "failed request"),
+        words.ago(notice.last, now),
+    )
 
 
 def long(text: str) -> Markup:

@@ -1,6 +1,6 @@
-"""/app/keys: the keys of an account: made, shown once, watched, revoked."""
+"""/app/keys: the keys of an account: made, shown once, watched, and what can be done to each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,24 +8,19 @@ from markupsafe import Markup
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from app import components, frame, login, words
-from app.arrivals import Arrival
-from app.binding import bind_now
-from app.components import Column, Field, ladder, meter, tables, tag
-from app.components.key_reveal import KeyReveal
+from app import components, frame, key_words, live_view, words
+from app.components import Column, Field, ladder, menu, meter, tables, tag
 from app.components.tables import Cell
-from app.pages.overview import issue
+from app.pages.key_acts import KeyActs
 from app.services import Services
-from models import keys, limits_overview
-from models.database import Refused
-from models.keys import ApiKey, KeyLine
-from models.limits_overview import AccountLimits
+from models import key_overview, keys
+from models.key_overview import KeyPage, ShownKey
+from models.keys import NoSuchKey
 from models.live import Standing
 from models.logins import Viewer
 
 PER_PAGE: Final = 25
 SEARCH_FROM: Final = 8
-_DAY_S: Final = 86_400
 _COLUMNS: Final = (
     Column("Key", is_name=True),
     Column("State"),
@@ -38,28 +33,34 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All keys, read at once; standings by the key's internal id, of keys in force."""
+    """What is shown, read at once; standings by the key's internal id."""
 
     now: int
-    lines: Sequence[KeyLine]
-    limits: AccountLimits
-    standings: dict[int, tuple[Standing, Standing]]
+    page: KeyPage
+    standings: Mapping[int, tuple[Standing, Standing]]
 
-    def find(self, public_id: str) -> KeyLine | None:
-        return next((line for line in self.lines if line.key.public_id == public_id), None)
+    def find(self, public_id: str) -> ShownKey | None:
+        return next((one for one in self.page.shown if one.key.public_id == public_id), None)
 
 
-async def read(services: Services, account_id: int) -> View:
-    """Raises `NoSuchAccount`."""
+async def read(
+    services: Services,
+    account_id: int,
+    *,
+    wanted: str = "",
+    with_revoked: bool = False,
+    most: int = PER_PAGE,
+) -> View:
     now = services.now()
-    limits = await services.database.read(limits_overview.read, account_id, now=now)
+    page = await services.database.read(
+        key_overview.read_page, account_id, wanted=wanted, with_revoked=with_revoked, most=most, now=now
+    )
+    in_force = [one for one in page.shown if one.key.revoked_at is None]
     return View(
         now=now,
-        lines=await services.database.read(keys.listing, account_id, now=now),
-        limits=limits,
+        page=page,
         standings={
-            one.key.id: await services.live.standing(account_id, one.key.id, one.limits)
-            for one in limits.keys
+            one.key.id: await services.live.standing(account_id, one.key.id, one.limits) for one in in_force
         },
     )
 
@@ -77,8 +78,8 @@ class _Page:
         self._viewer = viewer
         self._view: View
         self._wanted = ""
-        self._shown = PER_PAGE
-        self._shows_revoked = False
+        self._most = PER_PAGE
+        self._with_revoked = False
         self._table: ui.html | None = None
         self._none: TextElement
         self._below: TextElement
@@ -88,13 +89,13 @@ class _Page:
         with frame.title("API keys", "A key is shown once, when it is made. Give each program its own."):
             components.button("Create key", icon="plus", on_click=self._ask_name)
         self._content = tag("div", "", "s-stack")
-        self._reveal = KeyReveal(self._services, on_close=self.load)
-        self._dialog = components.dialog()
-        self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
+        self._acts = KeyActs(self._services, self._viewer, on_done=self.load)
+        follow = live_view.Throttled(self._refresh)
+        self._services.arrivals.follow(self._viewer.account_id, self._content, follow)
 
     async def load(self) -> None:
         """Reads anew. The list is replaced where it stands, so that a click meanwhile still finds its button."""
-        self._view = await read(self._services, self._viewer.account_id)
+        await self._read()
         if self._content.is_deleted:
             return
         if self._table is None:
@@ -103,25 +104,34 @@ class _Page:
                 self._draw()
         self._draw_list()
 
+    async def _read(self) -> None:
+        self._view = await read(
+            self._services,
+            self._viewer.account_id,
+            wanted=self._wanted,
+            with_revoked=self._with_revoked,
+            most=self._most,
+        )
+
     def _draw(self) -> None:
         self._table = None
-        if not self._view.lines:
+        if not self._view.page.total:
             with components.empty_card(
                 "keys", "No keys yet", "A key lets a program call the models, within limits that you set."
             ):
                 components.button("Create key", icon="plus", on_click=self._ask_name)
             return
         self._search = self._draw_search()
-        with tag("section", "", "s-card s-flush", aria_label="Keys"):
+        with tag("section", "", "s-card s-flush k-keys", aria_label="Keys"):
             self._table = components.table(_COLUMNS, [], caption="Your keys", on_act=self._act)
             self._none = tag("p", "", "s-quiet k-none")
             self._below = tag("div", "", "k-more")
 
     def _draw_search(self) -> Field:
         async def search(wanted: str) -> None:
-            self._wanted = wanted.strip().lower()
-            self._shown = PER_PAGE
-            self._draw_list()
+            self._wanted = wanted.strip()
+            self._most = PER_PAGE
+            await self.load()
 
         drawn = components.search_field("Search keys", placeholder="Name or last four", on_input=search)
         drawn.classes("k-search")
@@ -130,198 +140,145 @@ class _Page:
     def _draw_list(self) -> None:
         if self._table is None:
             return
-        self._search.visible = len(self._view.lines) >= SEARCH_FROM
-        found = [line for line in self._view.lines if _matches(line.key, self._wanted)]
-        revoked = [line for line in found if line.key.revoked_at is not None]
-        lines = found if self._shows_revoked else [line for line in found if line.key.revoked_at is None]
-        rows = [self._row(line) for line in lines[: self._shown]]
+        page = self._view.page
+        self._search.visible = page.total >= SEARCH_FROM
+        rows = [self._row(one) for one in page.shown]
         self._table.set_content(str(tables.render(_COLUMNS, rows, caption="Your keys")))
         self._table.visible = bool(rows)
         self._none.text = "No key matches." if self._wanted else "All keys are revoked."
         self._none.visible = not rows
+        left = page.found - len(rows)
         self._below.clear()
-        self._below.visible = len(lines) > self._shown or bool(revoked)
+        self._below.visible = left > 0 or page.revoked > 0
         with self._below:
-            self._draw_more(len(lines) - self._shown, len(revoked))
+            if left > 0:
+                word = f"Show {min(left, PER_PAGE)} more"
+                components.button(word, kind="plain", size="slim", on_click=self._more)
+            if page.revoked:
+                word = "Hide revoked keys" if self._with_revoked else f"Show {page.revoked} revoked"
+                components.button(word, kind="quiet", size="slim", on_click=self._toggle_revoked)
 
-    def _draw_more(self, left: int, revoked: int) -> None:
-        if left > 0:
-            components.button(
-                f"Show {min(left, PER_PAGE)} more", kind="plain", size="slim", on_click=self._more
-            )
-        if revoked:
-            word = "Hide revoked keys" if self._shows_revoked else f"Show {revoked} revoked"
-            components.button(word, kind="quiet", size="slim", on_click=self._toggle_revoked)
-
-    def _row(self, line: KeyLine) -> list[Cell]:
-        key = line.key
+    def _row(self, one: ShownKey) -> list[Cell]:
+        key = one.key
+        name = Markup(
+            '<span class="k-name"><a href="/app/keys/{}">{}</a><span class="s-mono">{}</span></span>'
+        )
+        cells = self._cells(one)
         return [
-            Markup('<span class="k-name">{}<span class="s-mono">{}</span></span>').format(
-                components.clipped(key.name), keys.masked(key)
-            ),
-            _state(line),
-            self._hour(line),
-            self._month(line),
-            words.ago(line.last_used_at, self._view.now),
-            _acts(line),
+            name.format(key.public_id, components.clipped(key.name), keys.masked(key)),
+            *(tables.kept(each, content) for each, content in cells.items()),
+            self._row_acts(one),
         ]
 
-    def _hour(self, line: KeyLine) -> Markup | str:
-        """The key's limit, where it comes from, and what of it is used."""
-        one = self._view.limits.find(line.key.public_id)
-        if one is None:
-            return "–"
-        steps = one.ladders["hourly_requests"]
-        used = Markup("{} of {}").format(line.requests_hour, ladder.worded("hourly_requests", steps.value))
-        return Markup('<span class="k-two">{}<small>{}</small></span>').format(used, steps.origin)
+    def _cells(self, one: ShownKey) -> dict[str, Cell]:
+        """What changes while the page is open, by the id of its place."""
+        place = f"key-{one.key.public_id}"
+        return {
+            f"{place}-state": key_words.state(one.line, self._view.now),
+            f"{place}-hour": _hour(one),
+            f"{place}-month": self._month(one),
+            f"{place}-used": Markup('<span class="k-used">{}</span>').format(
+                key_words.last_used(one.line, self._view.now)
+            ),
+        }
 
-    def _month(self, line: KeyLine) -> Markup:
-        standings = self._view.standings.get(line.key.id)
+    def _month(self, one: ShownKey) -> Cell:
+        standings = self._view.standings.get(one.key.id)
         if standings is None:
-            return words.counted(line.tokens_month)
-        drawn = meter.render(standings[1], label=_whose(standings[1]), now=self._view.now, is_slim=True)
-        if standings[1].layer == "key":
+            return words.counted(one.line.tokens_month)
+        tokens = standings[1]
+        whose = "This key" if tokens.layer == "key" else "Account"
+        drawn = meter.render(tokens, label=whose, now=self._view.now, is_slim=True)
+        if tokens.layer == "key":
             return Markup('<span class="k-month">{}</span>').format(drawn)
         return Markup('<span class="k-month">{}<small>{} by this key</small></span>').format(
-            drawn, words.counted(line.tokens_month)
+            drawn, words.counted(one.line.tokens_month)
         )
 
-    async def _arrived(self, _: list[Arrival]) -> None:
-        if not self._reveal.is_open and not self._dialog.is_open:
-            await self.load()
+    def _row_acts(self, one: ShownKey) -> Markup:
+        key = one.key
+        if key.revoked_at is not None:
+            return Markup("")
+        again = Markup("")  # beside the menu, and in it where there is no room beside
+        if key_words.is_lost(self._services, one.line, self._view.now):
+            again = components.act(
+                "reissue", key.public_id, "Lost it? Issue again", label=f"Lost it? Issue {key.name} again"
+            )
+        rest = "Pause" if key.paused_at is None else "Resume"
+        acts = [
+            again,
+            components.act("rotate", key.public_id, "Rotate", label=f"Rotate {key.name}"),
+            components.act("rest", key.public_id, rest, label=f"{rest} {key.name}"),
+            components.act("limits", key.public_id, "Limits", label=f"Change the limits of {key.name}"),
+            components.act(
+                "revoke", key.public_id, "Revoke", label=f"Revoke {key.name}", kind="danger-plain"
+            ),
+        ]
+        opener = menu.render(f"menu-{key.public_id}", acts, label=f"Actions for {key.name}")
+        return Markup('<span class="s-row-actions">{}{}</span>').format(again, opener)
 
-    def _more(self) -> None:
-        self._shown += PER_PAGE
-        self._draw_list()
-
-    def _toggle_revoked(self) -> None:
-        self._shows_revoked = not self._shows_revoked
-        self._draw_list()
-
-    async def _act(self, act: str, public_id: str) -> None:
-        line = self._view.find(public_id)
-        if line is None:
+    async def _refresh(self) -> None:
+        """Figures alone, while the same keys are shown: an open menu stays."""
+        if self._acts.is_open:
             return
-        if act == "revoke":
-            self._ask_revoke(line)
-        elif act == "reissue":
-            await self._reissue(line)
+        if self._content.is_deleted:
+            return
+        before = self._shape()
+        await self._read()
+        if self._content.is_deleted or self._table is None:
+            return
+        if before != self._shape():
+            self._draw_list()
+            return
+        with self._content:
+            tables.put(
+                {place: cell for one in self._view.page.shown for place, cell in self._cells(one).items()}
+            )
+
+    def _shape(self) -> list[tuple[str, str, bool, bool]]:
+        """What the rows and their buttons depend on."""
+        return [
+            (
+                one.key.public_id,
+                one.key.name,
+                one.key.paused_at is None,
+                key_words.is_lost(self._services, one.line, self._view.now),
+            )
+            for one in self._view.page.shown
+        ]
 
     def _ask_name(self) -> None:
-        async def create(values: dict[str, str]) -> None:
-            field.accept()
-            try:
-                issued = await issue(self._services, self._viewer, values.get("name", ""))
-            except Refused as reason:
-                field.refuse(str(reason))
-                return
-            self._dialog.close()
-            self._reveal.show(issued)
+        self._acts.ask_name(suggestion="" if self._view.page.total else "My first key")
 
-        with self._dialog.filled("Create a key"), components.form(create, label="Create a key"):
-            field = components.field(
-                "Name",
-                name="name",
-                value="" if self._view.lines else "My first key",
-                placeholder="Production, Anna's laptop",
-                help="For you to tell keys apart. Limits can be set afterwards.",
-                maxlength=str(keys.LONGEST_NAME),
-                is_focused=True,
-            )
-            with tag("div", "", "s-buttons s-end"):
-                components.cancel_button()
-                components.button("Create key", is_submit=True)
-
-    def _ask_revoke(self, line: KeyLine) -> None:
-        """A key in use is only revoked by whoever writes its name."""
-        is_in_use = line.last_used_at is not None and self._view.now - line.last_used_at < _DAY_S
-        name = line.key.name
-
-        async def revoke(values: dict[str, str]) -> None:
-            if field and values.get("name", "").strip() != name:
-                field.refuse("This is not the name of the key.")
-                return
-            await self._revoke(line.key)
-
-        with self._dialog.filled("Revoke this key?"):
-            components.html(_breaks(line, self._view.now))
-            with components.form(revoke, label="Revoke key"):
-                field = (
-                    components.field(f"Write “{name}” to confirm", name="name", is_focused=True)
-                    if is_in_use
-                    else None
-                )
-                with tag("div", "", "s-buttons s-end"):
-                    components.cancel_button("Keep key")
-                    components.button("Revoke key", is_submit=True, kind="danger")
-
-    async def _revoke(self, key: ApiKey) -> None:
-        viewer = await login.still(self._services, self._viewer)
-        await self._services.database.run(
-            keys.revoke, viewer.account_id, key.public_id, actor=viewer.email, now=self._services.now()
-        )
-        await bind_now(self._services, viewer.account_id)
-        self._dialog.close()
+    async def _more(self) -> None:
+        self._most += PER_PAGE
         await self.load()
-        components.toast(f"{key.name} is revoked, from the next request on")
 
-    async def _reissue(self, line: KeyLine) -> None:
-        viewer = await login.still(self._services, self._viewer)
+    async def _toggle_revoked(self) -> None:
+        self._with_revoked = not self._with_revoked
+        await self.load()
+
+    async def _act(self, act: str, public_id: str) -> None:
+        """On the key as it is now, not as the list has shown it."""
         try:
-            issued = await self._services.database.run(
-                keys.reissue,
-                viewer.account_id,
-                line.key.public_id,
-                actor=viewer.email,
-                now=self._services.now(),
+            one = await self._services.database.read(
+                key_overview.read_key, self._viewer.account_id, public_id, now=self._services.now()
             )
-        except Refused as reason:
+        except NoSuchKey as reason:
             components.toast(str(reason), "bad")
+            return
+        if one.key.revoked_at is not None:
+            components.toast("This key was revoked meanwhile.", "bad")
             await self.load()
             return
-        await bind_now(self._services, viewer.account_id)
-        self._reveal.show(issued)
+        await self._acts.do(act, one)
 
 
-def _matches(key: ApiKey, wanted: str) -> bool:
-    return wanted in key.name.lower() or wanted == key.last4.lower()
-
-
-def _state(line: KeyLine) -> Markup:
-    if line.key.revoked_at is not None:
-        return components.pill("plain", "Revoked")
-    return components.pill("good", "Active") if line.is_used else components.pill("note", "Never used")
-
-
-def _acts(line: KeyLine) -> Markup:
-    key = line.key
-    if key.revoked_at is not None:
-        return Markup("")
-    revoke = components.act(
-        "revoke", key.public_id, "Revoke", label=f"Revoke {key.name}", kind="danger-plain"
-    )
-    if line.is_used:
-        return Markup('<span class="s-row-actions">{}</span>').format(revoke)
-    again = components.act(
-        "reissue", key.public_id, "Lost it? Issue again", label=f"Lost it? Issue {key.name} again"
-    )
-    return Markup('<span class="s-row-actions">{}{}</span>').format(again, revoke)
-
-
-def _breaks(line: KeyLine, now: int) -> Markup:
-    """What stops working."""
-    used = (
-        Markup("It was last used {}, with {} this hour.").format(
-            words.ago(line.last_used_at, now), words.plural(line.requests_hour, "request")
-        )
-        if line.is_used
-        else Markup("It was never used.")
-    )
-    return Markup(
-        "<p><b>{}</b> <span class='s-mono s-faint'>{}</span></p><p class='s-quiet'>{} Programs that use it are refused "
-        "with 401 from their next request on. This cannot be undone.</p>"
-    ).format(line.key.name, keys.masked(line.key), used)
-
-
-def _whose(standing: Standing) -> str:
-    return "This key" if standing.layer == "key" else "Whole account"
+def _hour(one: ShownKey) -> Cell:
+    """The key's limit, where it comes from, and what of it is used."""
+    if one.key.revoked_at is not None:
+        return "–"
+    steps = one.ladders["hourly_requests"]
+    limit = ladder.worded("hourly_requests", steps.value)
+    used = f"{words.exact(one.line.requests_hour)} of {limit}" if steps.value is not None else limit
+    return Markup('<span class="k-two">{}<small>{}</small></span>').format(used, steps.origin)

@@ -1,79 +1,86 @@
-"""/ : what this is, in one sentence and one request."""
+"""/ : what this is, in one sentence and one request, and why it can be trusted. A whole document (`app.plain`)."""
+
+from typing import Final
 
 from fastapi import FastAPI, Request
 from markupsafe import Markup
-from nicegui import ui
 
-from app import address, components, frame, login, samples, theme
-from app.components import html, tag
+from app import address, plain, samples, templates, theme
+from app.components import code, meter, model_table, pill
+from app.plain import Page
 from app.services import Services
 from models.catalog import Model
+from models.live import Standing
+from models.logins import Viewer
 
-_REASONS = (
-    (
-        "swap",
-        "One line to switch",
-        "Change the base URL in any OpenAI client. Streaming, tools and images keep working, whoever serves the model.",
-    ),
-    (
-        "limits",
-        "Limits that hold",
-        "Requests per hour and tokens per month, per key and per account. Every refusal says why.",
-    ),
-    (
-        "ledger",
-        "An exact ledger",
-        "One row per request, written before the answer ends. What the dashboard shows is what the gateway enforces.",
-    ),
+_TITLE: Final = "Starscoo: every model behind one API that you run"
+_DESCRIPTION: Final = (
+    "A self-hosted, OpenAI-compatible gateway: keys, limits that hold, and every token counted."
+)
+_HOUR_S: Final = 3_600
+_BARS: Final = (
+    (30, 14),
+    (38, 20),
+    (34, 12),
+    (52, 26),
+    (46, 30),
+    (61, 22),
+    (58, 34),
+    (72, 28),
+    (66, 40),
+    (84, 36),
 )
 
 
 def register(services: Services, outer: FastAPI) -> None:
-    @ui.page("/")
-    async def landing(request: Request) -> None:
-        viewer = await login.viewer_of(services, request)
-        ui.page_title("Starscoo: one API for all your models")
-        with frame.public(services, viewer=viewer, here="/"), tag("div", "", "p-page"):
-            with tag("section", "", "p-hero", aria_label="Introduction"):
-                with tag("div", "", "p-words"):
-                    _words(services, is_known=viewer is not None)
-                with tag("div", "", "p-shot s-night"):
-                    _exchange(services, request)
-            _models(services)
-            html(_reasons(), "p-reasons")
+    async def draw(request: Request, viewer: Viewer | None) -> Page:
+        base_url, model = address.base_url(services, request), address.sample_model(services)
+        icons = {f"icon_{name}": theme.icon(name) for name in ("limits", "info", "ledger", "usage")}
+        main = templates.filled(
+            "landing.html",
+            actions=_actions(services, is_known=viewer is not None),
+            exchange=_exchange(base_url, model),
+            switch=_switch(base_url),
+            limits=_limits(services.now()),
+            refused=pill("bad", "429"),
+            ledger=_ledger(),
+            bars=_bars(),
+            models=_models(services),
+            last=_last(services, is_known=viewer is not None),
+            **icons,
+        )
+        return Page(_TITLE, main, _DESCRIPTION)
+
+    plain.register(services, outer, "/", draw)
 
 
-def _words(services: Services, *, is_known: bool) -> None:
-    tag("h1", "Every model behind one OpenAI-compatible API that you run.")
-    tag(
-        "p",
-        "Hand out keys, set limits that hold, and see every token. On your own machine, in one process.",
-        "p-lead",
+def _actions(services: Services, *, is_known: bool) -> Markup:
+    docs = _link("/docs", "Read the docs", "quiet-button", icon="book")
+    if is_known:
+        return _link("/app", "Open dashboard", "primary") + docs
+    sign_up = _link("/signup", "Create account", "primary") if services.is_signup_open else Markup("")
+    return sign_up + _link("/login", "Log in", "plain") + docs
+
+
+def _link(href: str, text: str, kind: str, *, icon: str = "") -> Markup:
+    drawing = Markup('<span class="s-icon">{}</span>').format(theme.icon(icon)) if icon else ""
+    return Markup('<a class="s-button s-big s-{}" href="{}">{}<span>{}</span></a>').format(
+        kind, href, drawing, text
     )
-    with tag("div", "", "s-buttons"):
-        if is_known:
-            components.button("Open dashboard", size="big", href="/app")
-        elif services.is_signup_open:
-            components.button("Create account", size="big", href="/signup")
-        if not is_known:
-            components.button("Log in", kind="plain", size="big", href="/login")
-        components.button("Read the docs", kind="quiet", size="big", icon="book", href="/docs")
 
 
-def _exchange(services: Services, request: Request) -> None:
+def _exchange(base_url: str, model: str) -> Markup:
     """A request and its answer, as a terminal shows them."""
-    base_url, model = address.base_url(services, request), address.sample_model(services)
     command = samples.text("quickstart", "curl", base_url=base_url, model=model)
-    components.code_block(command, "curl", title="Your first request")
-    html(
-        Markup(
-            '<p class="p-status"><span class="s-pill s-pill-good">200 OK</span>'
-            '<span class="s-faint">{} · 21 tokens · 412 ms</span></p><p class="p-said">{}</p>'
-            '<dl class="p-heads"><dt>x-ratelimit-remaining-requests</dt><dd>999</dd>'
-            "<dt>x-ratelimit-remaining-tokens</dt><dd>4,999,979</dd></dl>"
-        ).format(model, _spoken("Hello! It is good to meet you.")),
-        "p-answer",
-    )
+    answer = Markup(
+        '<p class="p-status"><span class="s-pill s-pill-good">200 OK</span>'
+        '<span class="s-faint">{} · 21 tokens · 412 ms</span></p><p class="p-said">{}</p>'
+        '<dl class="p-heads"><dt>x-ratelimit-remaining-requests</dt><dd>999</dd>'
+        "<dt>x-ratelimit-remaining-tokens</dt><dd>4,999,979</dd></dl>"
+    ).format(model, _spoken("Hello! It is good to meet you."))
+    return code.render_code(command, "curl", title="Your first request") + Markup(
+        '<div class="p-answer">{}</div>'
+    ).format(answer)
 
 
 def _spoken(answer: str) -> Markup:
@@ -84,31 +91,81 @@ def _spoken(answer: str) -> Markup:
     )
 
 
-def _models(services: Services) -> None:
-    with tag("section", "", "p-models", aria_label="Models"):
-        with tag("h2"):
-            html(Markup('One key, <a href="/models">these models</a>'), name="span")
-        html(
-            Markup("").join(
-                _model(model, is_callable=services.is_available(model.id))
-                for model in services.catalog.models.values()
-            ),
-            "p-list",
-            "ul",
+def _switch(base_url: str) -> Markup:
+    """The two lines that change, among those that do not."""
+    lines = (
+        ("", "from openai import OpenAI"),
+        ("", ""),
+        ("", "client = OpenAI("),
+        ("new", f'    base_url="{base_url}",'),
+        ("new", '    api_key=os.environ["STARSCOO_KEY"],'),
+        ("", ")"),
+    )
+    drawn = Markup("").join(
+        Markup('<span class="p-line{}">{}\n</span>').format(
+            f" p-{kind}" if kind else "", code.coloured(line, "python")
         )
+        for kind, line in lines
+    )
+    return Markup(
+        '<div class="s-code p-diff"><pre tabindex="0" role="group" aria-label="Two lines change">'
+        "<code>{}</code></pre></div>"
+    ).format(drawn)
+
+
+def _limits(now: int) -> Markup:
+    hour_end = now - now % _HOUR_S + _HOUR_S
+    requests = Standing("hourly_requests", "key", 1_000, 412, 3, 585, hour_end)
+    tokens = Standing(
+        "monthly_tokens", "account", 5_000_000, 4_180_000, 32_768, 787_232, hour_end + 9 * 86_400
+    )
+    return Markup('<div class="p-vignette p-meters">{}{}</div>').format(
+        meter.render(requests, label="Requests this hour", now=now, origin="set on this key"),
+        meter.render(tokens, label="Tokens this month", now=now, origin="plan Starter"),
+    )
+
+
+def _ledger() -> Markup:
+    rows = (
+        ("req_5f0c…91a2", pill("good", "OK"), "21", "$0.0001"),
+        ("req_77be…0d4e", pill("good", "OK"), "3,406", "$0.0132"),
+        ("req_a912…c31f", pill("caution", "Client left"), "188", "$0.0007"),
+    )
+    drawn = Markup("").join(
+        Markup('<li><span class="s-mono">{}</span>{}<span>{} tokens</span><span>{}</span></li>').format(*row)
+        for row in rows
+    )
+    return Markup('<ul class="p-vignette p-rows">{}</ul>').format(drawn)
+
+
+def _bars() -> Markup:
+    return Markup("").join(Markup('<i style="--a:{}%;--b:{}%"></i>').format(*bar) for bar in _BARS)
+
+
+def _models(services: Services) -> Markup:
+    return Markup("").join(
+        _model(model, is_callable=services.is_available(model.id))
+        for model in services.catalog.models.values()
+    )
 
 
 def _model(model: Model, *, is_callable: bool) -> Markup:
-    state = "" if is_callable else components.pill("caution", "Not connected")
-    return Markup('<li><b class="s-mono">{}</b><span>{} context</span>{}</li>').format(
-        model.id, f"{model.context_tokens // 1000}K", state
+    state = "" if is_callable else pill("caution", "Not connected")
+    price, output = model_table.input_nusd(model), model_table.output_nusd(model)
+    cost = (
+        ""
+        if price is None or output is None
+        else f"{model_table.dollars(price)} in · {model_table.dollars(output)} out"
+    )
+    return Markup('<li><b class="s-mono">{}</b><span>{} context</span><span>{}</span>{}</li>').format(
+        model.id, f"{model.context_tokens // 1000}K", cost, state
     )
 
 
-def _reasons() -> Markup:
-    return Markup("").join(
-        Markup('<section><span class="s-icon">{}</span><h2>{}</h2><p>{}</p></section>').format(
-            theme.icon(icon), title, text
-        )
-        for icon, title, text in _REASONS
-    )
+def _last(services: Services, *, is_known: bool) -> Markup:
+    if is_known or not services.is_signup_open:
+        return Markup("")
+    return Markup(
+        '<section class="p-last" aria-labelledby="p-last"><h2 id="p-last">Two minutes to your first answer</h2>'
+        '<p>An account, a key, one line in your program.</p><div class="s-buttons">{}</div></section>'
+    ).format(_link("/signup", "Create your first key", "primary"))

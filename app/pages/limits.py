@@ -146,7 +146,7 @@ class _Page:
                 tag("p", "No request of yours has been refused.", "s-quiet")
                 return
             self._refused = components.html(limits_view.refusals(self._view, is_owner=True))
-            tables.hear(self._refused, self._act)
+            tables.listen(self._refused, self._act)
             if len(refused) == self._refusals_shown < MOST_REFUSALS:
                 with tag("div", "", "lim-more"):
                     components.button("Show older refusals", kind="plain", on_click=self._more_refusals)

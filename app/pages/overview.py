@@ -8,10 +8,10 @@ from typing import Final
 from markupsafe import Markup
 from nicegui import ui
 
-from app import components, frame, login, refusal_words, theme, words
+from app import asked, components, frame, login, refusal_words, theme, words
 from app.arrivals import Arrival
 from app.binding import bind_now
-from app.components import Column, html, ladder, meter, model_bars, tables, tag
+from app.components import Column, html, ladder, log_table, meter, model_bars, tables, tag
 from app.components.key_reveal import KeyReveal
 from app.services import Services
 from models import keys, limits_overview, refusals, usage
@@ -21,6 +21,7 @@ from models.limits_overview import AccountLimits
 from models.live import Standing
 from models.logins import Viewer
 from models.refusals import RefusalRow
+from models.request_log import Entry
 from models.usage import DayLine
 
 DAY_S: Final = 86_400
@@ -46,14 +47,6 @@ _REFUSAL_COLUMNS: Final = (
     Column("Model", is_name=True),
     Column("Why"),
 )
-_OUTCOMES: Final[dict[str | None, tuple[components.PillKind, str]]] = {
-    "ok": ("good", "OK"),
-    "error": ("bad", "Failed"),
-    "cut": ("bad", "Cut off"),
-    "client_abort": ("caution", "Client left"),
-    "interrupted": ("bad", "Interrupted"),
-    None: ("note", "Running"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +143,8 @@ class _Page:
 
     def _draw_form(self) -> None:
         async def create(values: dict[str, str]) -> None:
+            if self._reveal.is_open:  # the second half of a double click
+                return
             field.accept()
             try:
                 issued = await issue(self._services, self._viewer, values.get("name", ""))
@@ -208,18 +203,20 @@ def _last_requests(view: View) -> Markup:
     table = tables.render(
         _REQUEST_COLUMNS, [_request_row(row, view.now) for row in view.requests], caption="The last requests"
     )
-    more = _link("/app/usage", "Usage")
+    more = _link("/app/requests", "All requests")
     return components.card("Last requests", components.joined([table], "s-compact"), more=more, is_flush=True)
 
 
 def _by_model(view: View) -> Markup:
+    more = _link("/app/usage", "Usage")
     if not view.by_model:
-        return components.card("Requests by model, 30 days", _line("No requests in the last 30 days."))
-    return components.card("Requests by model, 30 days", model_bars.render(view.by_model))
+        nothing = _line("No requests in the last 30 days.")
+        return components.card("Requests by model, 30 days", nothing, more=more)
+    return components.card("Requests by model, 30 days", model_bars.render(view.by_model), more=more)
 
 
 def _last_refusals(view: View) -> Markup:
-    more = _link("/app/limits", "Limits")
+    more = _link("/app/requests?view=refused", "All refusals")
     if not view.refused:
         return components.card("Last refusals", _line("Nothing was refused."), more=more)
     rows = [_refusal_row(row, view.now) for row in view.refused]
@@ -275,10 +272,9 @@ def _meters(view: View) -> Markup:
 
 
 def _request_row(row: RequestRow, now: int) -> list[Markup | str]:
-    kind, word = _OUTCOMES.get(row.outcome, ("plain", row.outcome or ""))
     return [
-        words.ago(row.admitted_ms // 1000, now),
-        components.pill(kind, word),
+        _opening(row.id, row.admitted_ms // 1000, now),
+        log_table.status_pill(Entry(row.admitted_ms, row.id, row=row)),
         components.clipped(row.model),
         words.counted(row.total_tokens),
         words.duration(row.first_token_ms) if row.first_token_ms is not None else "–",
@@ -289,11 +285,18 @@ def _request_row(row: RequestRow, now: int) -> list[Markup | str]:
 
 def _refusal_row(row: RefusalRow, now: int) -> list[Markup | str]:
     return [
-        words.ago(row.at, now),
+        _opening(row.request_id, row.at, now),
         components.pill("caution", str(row.status)),
         components.clipped(row.model or "–"),
         refusal_words.reason(row, now=now),
     ]
+
+
+def _opening(request_id: str, at: int, now: int) -> Markup:
+    """All of the row leads to its panel in the log."""
+    return Markup('<a class="l-open" href="{}">{}<span class="s-sr">: open this request</span></a>').format(
+        asked.log_address(asked.Chosen(), request=request_id), words.ago(at, now)
+    )
 
 
 def _link(href: str, word: str) -> Markup:

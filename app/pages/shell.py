@@ -15,7 +15,7 @@ from app.alert_line import AlertLine
 from app.components import tag
 from app.login import LoggedOut
 from app.login_watch import LoginWatch
-from app.pages import admin, keys, limits, overview, usage
+from app.pages import account, admin, key, keys, limits, overview, playground, requests, usage
 from app.services import Services
 from models.logins import Viewer
 
@@ -28,8 +28,12 @@ _FIRST_WAIT_S: Final = 0.8
 _ROUTES: Final[dict[str, Show]] = {
     "/": overview.show,
     "/keys": keys.show,
+    "/keys/{id}": key.show,
     "/usage": usage.show,
+    "/requests": requests.show,
     "/limits": limits.show,
+    "/account": account.show,
+    "/playground": playground.show,
 }
 
 
@@ -63,11 +67,7 @@ class Content(ui.sub_pages):
     """The changing part. What is not there is said kindly; admins' pages are not there for others."""
 
     def _render_404(self) -> None:
-        frame.title("There is no such page")
-        with components.empty_card(
-            "search", "Nothing here", "The address may be mistyped, or the page may belong to somebody else."
-        ):
-            components.button("Go to the overview", href="/app")
+        frame.nothing_here()
 
 
 def _builders(

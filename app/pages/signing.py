@@ -18,6 +18,8 @@ from models import passwords
 
 _DONE: Final = {
     "logout": "You are logged out.",
+    "verified": "Your email address is confirmed. Log in to go on.",
+    "deleted": "Your account is deleted. Its keys and logins are dead.",
 }
 
 
@@ -50,11 +52,7 @@ def register(services: Services, outer: FastAPI) -> None:
                 if services.is_signup_open
                 else ""
             )
-            html(
-                Markup(
-                    '<p class="s-quiet">{}Password forgotten? Ask the operator of this server for a link.</p>'
-                ).format(more)
-            )
+            html(Markup('<p class="s-quiet">{}<a href="/forgot">Password forgotten?</a></p>').format(more))
         return None
 
 
@@ -83,7 +81,7 @@ def password_field(label: str, error: str, *, is_new: bool, is_focused: bool = F
     )
 
 
-def _email_field(back: Returned) -> None:
+def email_field(back: Returned, *, is_focused: bool = False) -> None:
     components.field(
         "Email",
         name="email",
@@ -93,7 +91,7 @@ def _email_field(back: Returned) -> None:
         error=back.about("email"),
         placeholder="you@example.com",
         is_required=True,
-        is_focused=not back.email,
+        is_focused=is_focused or not back.email,
         inputmode="email",
         autocapitalize="none",
         spellcheck="false",
@@ -103,7 +101,7 @@ def _email_field(back: Returned) -> None:
 def _sign_up_form(back: Returned) -> None:
     with tag("div", "", "s-card"), components.form(action="/signup", label="Create account"):
         components.form_error(back.about(""))
-        _email_field(back)
+        email_field(back)
         password_field("Password", back.about("password"), is_new=True, is_focused=bool(back.email))
         components.button("Create account", is_submit=True, size="big")
 
@@ -111,6 +109,6 @@ def _sign_up_form(back: Returned) -> None:
 def _log_in_form(back: Returned, action: str) -> None:
     with tag("div", "", "s-card"), components.form(action=action, label="Log in"):
         components.form_error(back.about(""))
-        _email_field(back)
+        email_field(back)
         password_field("Password", back.about("password"), is_new=False, is_focused=bool(back.email))
         components.button("Log in", is_submit=True, size="big")

@@ -22,7 +22,8 @@ Layer = Literal["key", "account"]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What binds one key, per limit and layer; None is no limit. A key's value is its override, else the
-    account's; both layers are counted apart. `valid_until` (Unix seconds) is when the first override in it ends."""
+    account's; both layers are counted apart. `valid_until` (Unix seconds) is when the first override in it ends, or
+    what it was read for: the key, its secret."""
 
     key_requests: int | None
     account_requests: int | None

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-REVISIONS: Final = ("0001", "0002", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Oldest first."""
 HEAD: Final = REVISIONS[-1]
 
@@ -18,8 +18,8 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def upgrade(connection: Connection) -> None:
-    """Walk to `HEAD` within the connection's running transaction: all of it happens, or nothing."""
+def upgrade(connection: Connection, to: str = HEAD) -> None:
+    """Walk to a revision within the connection's running transaction: all of it happens, or nothing."""
     from alembic import command
     from alembic.config import Config
 
@@ -27,4 +27,4 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

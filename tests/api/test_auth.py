@@ -9,9 +9,9 @@ from fakes.clock import Clock
 from gateways import NOON
 from sqlalchemy.exc import OperationalError
 
-from api.auth import Authenticator, bearer
+from api.auth import Authenticator, bearer, check_standing
 from api.errors import GatewayError
-from models import accounts, keys, limits
+from models import accounts, key_settings, keys, limits, rotation
 from models.database import Database
 from models.live.memory import MemoryLive
 
@@ -92,6 +92,75 @@ def test_a_changed_account_is_read_anew_at_once(database: Counting) -> None:
         live.bump(principal.account_id, principal.epoch + 1)
         await authenticator.authenticate(header(issued.secret))
         assert database.reads == 2
+
+    asyncio.run(story())
+
+
+def test_a_key_that_ends_by_itself_is_refused_from_that_second_on_though_nobody_acts(
+    database: Counting,
+) -> None:
+    clock = Clock(NOON)
+    authenticator = Authenticator(database, MemoryLive(clock), clock)  # type: ignore[arg-type]
+    issued = issue(database)
+    key = issued.key
+    database.real.run_now(
+        key_settings.set_expiry, key.account_id, key.public_id, NOON + 30, actor="test", now=NOON
+    )
+
+    async def story() -> None:
+        for _ in range(2):
+            check_standing(await authenticator.authenticate(header(issued.secret)))
+        clock.advance(29)
+        check_standing(await authenticator.authenticate(header(issued.secret)))
+        assert database.reads == 1
+        clock.advance(1)
+        with pytest.raises(GatewayError, match="expired on 22 Nov 2026 12:00 UTC") as caught:
+            check_standing(await authenticator.authenticate(header(issued.secret)))
+        assert (caught.value.status, caught.value.kind) == (401, "invalid_api_key")
+
+    asyncio.run(story())
+
+
+def test_an_old_secret_is_refused_from_the_end_of_its_overlap_on_though_nobody_acts(
+    database: Counting,
+) -> None:
+    clock = Clock(NOON)
+    authenticator = Authenticator(database, MemoryLive(clock), clock)  # type: ignore[arg-type]
+    issued = issue(database)
+    key = issued.key
+    new = database.real.run_now(rotation.rotate, key.account_id, key.public_id, 3600, actor="test", now=NOON)
+
+    async def story() -> None:
+        clock.advance(3599)
+        check_standing(await authenticator.authenticate(header(issued.secret)))
+        clock.advance(1)
+        with pytest.raises(GatewayError, match="replaced by a new one") as caught:
+            check_standing(await authenticator.authenticate(header(issued.secret)))
+        assert caught.value.status == 401
+        check_standing(await authenticator.authenticate(header(new.secret)))
+
+    asyncio.run(story())
+
+
+def test_uses_are_noted_of_secrets_that_are_being_rotated_alone_and_cost_no_table(
+    database: Counting,
+) -> None:
+    clock = Clock(NOON)
+    authenticator = Authenticator(database, MemoryLive(clock), clock)  # type: ignore[arg-type]
+    plain, issued = issue(database), issue(database)
+    key = issued.key
+    new = database.real.run_now(rotation.rotate, key.account_id, key.public_id, 3600, actor="test", now=NOON)
+
+    async def story() -> None:
+        for _ in range(3):
+            for one in (plain, issued, new):
+                await authenticator.authenticate(header(one.secret))
+            clock.advance(1)
+        assert database.reads == 3
+        digests = [keys.digest(one.secret) for one in (issued, new)]
+        assert [authenticator.uses.seen(digest) for digest in digests] == [NOON + 2, NOON + 2]
+        assert authenticator.uses.take() == {(key.id, digest): NOON + 2 for digest in digests}
+        assert authenticator.uses.take() == {}
 
     asyncio.run(story())
 

@@ -1,48 +1,19 @@
-import json
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import running
+from shell import Shell
 
-from app import cli
+from app import terminal
 from models import accounts, audit, keys, ledger, limits, passwords
 from models.database import Database
 
 NOW = 1_795_000_000
-
-
-class Shell:
-    """Runs the command in this process, as an operator would in an empty directory."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(words)
-        out, err = self._capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    def answer(self, *words: str) -> Any:
-        """The one JSON object on standard output."""
-        status, out, err = self.run(*words, "--json")
-        assert (status, err) == (0, "")
-        assert out.count("\n") == 1
-        return json.loads(out)
-
-    def refusal(self, *words: str, status: int = 1) -> str:
-        """The one line on standard error."""
-        ended, out, err = self.run(*words)
-        assert (ended, out) == (status, "")
-        assert err.startswith("starscoo: ")
-        assert err.count("\n") == 1
-        return err
 
 
 @pytest.fixture
@@ -133,6 +104,40 @@ def test_keys_revoke_ends_the_key(shell: Shell, database: Callable[[], Database]
     assert database().read_now(keys.authenticate, keys.digest(made["key"]), now=NOW) is None
 
 
+def test_keys_pause_and_resume_are_told_apart_in_the_list(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+
+    def states() -> list[str]:
+        return [key["state"] for key in shell.answer("keys", "list", "--email", "alice@example.com")["keys"]]
+
+    assert shell.answer("keys", "pause", made["id"]) == {"id": made["id"], "is_paused": True}
+    assert states() == ["paused"]
+    assert shell.answer("keys", "resume", made["id"]) == {"id": made["id"], "is_paused": False}
+    assert states() == ["active"]
+    assert "no such key" in shell.refusal("keys", "pause", "AAAAAAAAAAAA")
+    shell.answer("keys", "revoke", made["id"])
+    assert "for good" in shell.refusal("keys", "pause", made["id"])
+    account = database().read_now(accounts.find_by_email, "alice@example.com")
+    assert account is not None
+    acts = [row.act for row in database().read_now(audit.last, account_id=account.id, limit=9)]
+    assert acts == ["key.revoke", "key.resume", "key.pause", "key.create"]
+
+
+def test_keys_rotate_gives_a_new_secret_and_leaves_the_old_one_for_a_while(
+    shell: Shell, database: Callable[[], Database]
+) -> None:
+    made = shell.answer("keys", "create", "--email", "alice@example.com")
+    rotated = shell.answer("keys", "rotate", made["id"], "--overlap-hours", "1")
+    assert rotated["id"] == made["id"]
+    for secret in (made["key"], rotated["key"]):
+        found = database().read_now(keys.authenticate, keys.digest(secret), now=rotated["old_ends_at"] - 1)
+        assert found is not None
+        assert (found.key_public_id, found.replaced_at) == (made["id"], None)
+    assert "none, 1 hour" in shell.refusal("keys", "rotate", made["id"], "--overlap-hours", "2")
+
+
 def test_usage_sums_what_the_key_used(shell: Shell, database: Callable[[], Database]) -> None:
     made = shell.answer("keys", "create", "--email", "alice@example.com")
     key = database().read_now(keys.find, made["id"])
@@ -194,7 +199,7 @@ def test_a_reset_link_sets_a_password_once(shell: Shell, database: Callable[[], 
     address, token = link.rsplit("/", 1)
     assert address == "http://127.0.0.1:8080/reset"
     hashed = passwords.hash_password("correct horse battery")
-    now = cli._now()
+    now = terminal.now()
     account_id = database().run_now(logins.use_reset, token, hashed, now=now)
     account = database().read_now(accounts.get, account_id)
     assert account is not None

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import get_args
 
 import simulated
+from markupsafe import Markup
 from simulated import House
 
-from api import errors
+from api import admission, errors
 from app import assets, docs_text, samples
 from app.components import docs_article
 from app.components.docs_article import Server
@@ -97,11 +98,58 @@ def test_samples_hold_no_key() -> None:
 
 def test_the_page_is_public_and_names_the_address_by_which_it_was_asked(tmp_path: Path) -> None:
     async def story(house: House) -> None:
-        said = simulated.shown(await house.visit("/docs"))
+        said = (await house.read("/docs")).text
         assert "http://test/v1" in said
         assert "Changelog" in said
 
     simulated.run(tmp_path, story)
+
+
+def test_who_is_logged_in_sees_a_key_of_his_own_masked_and_chooses_another_by_name(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice, charlie = house.account("alice@example.com"), house.account("charlie@example.com")
+        first, second = house.key(alice, "Laptop"), house.key(alice, "Nightly <report>")
+        foreign = house.key(charlie, "Foreign")
+        document = (await house.read(f"/docs?key={first.public_id}", alice)).text
+        assert "Nightly &lt;report&gt;" in document
+        assert (
+            "# Laptop, as it was shown when it was made export STARSCOO_KEY=sk-starscoo-…" + first.last4
+            in Markup(document).striptags()
+        )
+        for wanted in (foreign.public_id, "unknown", ""):
+            said = Markup((await house.read(f"/docs?key={wanted}", alice)).text).striptags()
+            assert f"STARSCOO_KEY=sk-starscoo-…{second.last4}" in said
+            assert foreign.last4 not in said
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_model_is_chosen_for_all_samples(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        said = (await house.read("/docs?model=claude-sonnet-4-6")).text
+        assert '<option value="claude-sonnet-4-6" selected>' in said
+        quickstart = said[said.index("panel-quickstart-python") :]
+        assert "claude-sonnet-4-6" in quickstart[: quickstart.index("</pre>")]
+        assert "&lt;script" not in (await house.read("/docs?model=<script>")).text
+
+    simulated.run(tmp_path, story)
+
+
+def test_the_limits_are_told_as_the_gateway_keeps_them() -> None:
+    said = docs_article.article(server()).striptags()
+    for promise in (
+        "calendar month, both of UTC",
+        "fit the key's limit and the account's at once",
+        "an upper estimate of the prompt and the bound on the answer are reserved",
+        "admitted while its prompt and one token of the answer fit",
+        f"Retry-After: {admission.HELD_SECONDS} and x-should-retry: true",
+        "x-starscoo-bound",
+        "monthly_tokens: what the cap had left",
+        "error of the prompt estimates of the requests that run at that moment",
+        "up to 15 more",
+        "concurrency_limited",
+    ):
+        assert promise in said, promise
 
 
 def test_the_rules_of_style_name_no_colour() -> None:

@@ -12,6 +12,7 @@ from simulated import House
 from app import forms, login
 from app.forms import PasswordWork, Rejected, Returned
 from app.services import Services
+from models.logins import Entered
 
 
 def request_to(path: str, *, scheme: str = "http", cookie: str = "", query: str = "") -> Request:
@@ -29,7 +30,7 @@ def request_to(path: str, *, scheme: str = "http", cookie: str = "", query: str 
 
 def cookie_of(services: Services, request: Request) -> str:
     response = Response()
-    login.set_cookie(services, request, response, "token")
+    login.set_cookies(services, request, response, Entered("token", "device"))
     return response.headers["set-cookie"]
 
 

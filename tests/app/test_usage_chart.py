@@ -1,47 +1,52 @@
 """The chart of usage: what it decides, and that plotly knows every word it uses."""
 
+from collections import Counter
+
+import pytest
 from plotly.graph_objects import Figure
 
 from app.components import usage_chart
-from app.components.usage_chart import DAY_S, Measure
-from models.usage import DayLine
+from app.usage_shown import MEASURES, Measure
+from models import histogram
+from models.usage_filters import Span
+from models.usage_series import Histograms, Line
+
+DAY_S = 86_400
 
 SUNDAY = 1_795_305_600  # 22 November 2026, midnight UTC
 NOON = SUNDAY + DAY_S // 2
 
 
-def line(day: int, model: str, requests: int, *, tokens: int = 0, cost_nusd: int = 0) -> DayLine:
-    return DayLine(
-        day=SUNDAY + day * DAY_S,
-        model=model,
-        requests=requests,
-        errors=0,
-        prompt_tokens=0,
-        completion_tokens=tokens,
-        total_tokens=tokens,
-        cost_nusd=cost_nusd,
-    )
+def line(day: int, model: str, requests: int, *, tokens: int = 0, cost_nusd: int = 0) -> Line:
+    return Line(SUNDAY + day * DAY_S, model, requests, 0, 0, tokens, tokens, cost_nusd)
 
 
-def week(*lines: DayLine, measure: Measure = "requests", order: tuple[str, ...] = ()) -> usage_chart.Chart:
-    since = SUNDAY - 6 * DAY_S
-    return usage_chart.chart(lines, measure=measure, since=since, until=NOON, now=NOON, order=order)
+def week(*lines: Line, measure: Measure = "requests", order: tuple[str, ...] = ()) -> usage_chart.Chart:
+    span = Span(SUNDAY - 6 * DAY_S, SUNDAY + DAY_S, "day")
+    return usage_chart.chart(lines, measure=measure, span=span, now=NOON, order=order)
+
+
+def took(*milliseconds: int, day: int = 0, model: str = "alpha") -> Histograms:
+    return {(SUNDAY + day * DAY_S, model): Counter(map(histogram.bucket_of, milliseconds))}
 
 
 def test_plotly_accepts_every_field_of_the_figure() -> None:
     lines = [
         line(-day, f"model-{model}", day + model, cost_nusd=10**8) for day in range(7) for model in range(9)
     ]
-    for measure in ("requests", "cost"):
+    times = {place: counted for day in range(7) for place, counted in took(3, 400, day=-day).items()}
+    span = Span(SUNDAY - 6 * DAY_S, SUNDAY + DAY_S, "day")
+    for measure in MEASURES:
         for is_dark in (False, True):
-            figure = usage_chart.figure(week(*lines, measure=measure), is_dark=is_dark)
+            shown = usage_chart.chart(lines, measure=measure, span=span, now=NOON, times=times)
+            figure = usage_chart.figure(shown, is_dark=is_dark)
             Figure(data=figure["data"], layout=figure["layout"])
 
 
 def test_six_models_stand_alone_and_the_rest_is_one_series() -> None:
     shown = week(*[line(0, f"model-{size}", size) for size in range(1, 10)])
     assert [one.name for one in shown.series] == [f"model-{size}" for size in range(9, 3, -1)] + ["other"]
-    assert shown.series[-1].total == 1 + 2 + 3
+    assert shown.series[-1].whole == 1 + 2 + 3
     assert shown.series[-1].colour == 6
 
 
@@ -66,10 +71,10 @@ def test_the_running_day_is_lighter_and_says_so_far() -> None:
 
 
 def test_a_range_in_the_past_has_no_running_day() -> None:
-    since = SUNDAY - 6 * DAY_S
-    shown = usage_chart.chart([], measure="requests", since=since, until=SUNDAY, now=NOON)
+    span = Span(SUNDAY - 6 * DAY_S, SUNDAY, "day")
+    shown = usage_chart.chart([], measure="requests", span=span, now=NOON)
     assert shown.running is None
-    assert len(shown.days) == 6
+    assert len(shown.names) == 6
 
 
 def test_money_on_the_bars_is_told_from_the_integer() -> None:
@@ -102,10 +107,56 @@ def test_one_sentence_says_what_the_chart_shows() -> None:
 
 def test_nothing_to_show_is_said_in_words() -> None:
     shown = week()
-    assert shown.is_empty
+    assert shown.series == ()
     assert shown.summary == "No requests from Mon 16 Nov to Sun 22 Nov (UTC)."
 
 
 def test_a_model_name_is_never_markup_in_the_chart() -> None:
     figure = usage_chart.figure(week(line(0, '<a href="x">m</a>', 1)), is_dark=False)
     assert "<" not in figure["data"][0]["name"]
+
+
+def test_times_are_lines_with_gaps_where_nothing_was_measured() -> None:
+    lines = [line(-2, "alpha", 3), line(0, "alpha", 1)]
+    span = Span(SUNDAY - 2 * DAY_S, SUNDAY + DAY_S, "day")
+    times = took(100, 200, 3_000, day=-2) | took(50)
+    shown = usage_chart.chart(lines, measure="latency", span=span, now=NOON, times=times, share="50")
+    drawn = usage_chart.figure(shown, is_dark=False)["data"][0]
+    assert drawn["type"] == "scatter"
+    assert drawn["connectgaps"] is False
+    assert drawn["y"][0] == pytest.approx(200, rel=0.1)
+    assert drawn["y"][1] is None
+    assert shown.summary.startswith("Median time of a request from Fri 20 Nov to Sun 22 Nov (UTC): ")
+    slow = usage_chart.chart(lines, measure="latency", span=span, now=NOON, times=times, share="95")
+    assert slow.series[0].values[0] == pytest.approx(3_000, rel=0.1)
+
+
+def test_the_groups_beyond_the_sixth_are_timed_together() -> None:
+    lines = [line(0, f"model-{size}", size) for size in range(1, 10)]
+    times: Histograms = {}
+    for size in range(1, 10):
+        times |= took(size * 100, model=f"model-{size}")
+    span = Span(SUNDAY, SUNDAY + DAY_S, "day")
+    shown = usage_chart.chart(lines, measure="latency", span=span, now=NOON, times=times, share="95")
+    assert shown.series[-1].name == "other"
+    assert shown.series[-1].values[0] == pytest.approx(300, rel=0.1)
+
+
+def test_hours_are_named_in_the_zone_and_the_one_that_comes_twice_says_its_offset() -> None:
+    clocks_back = 1_792_886_400  # 25 October 2026, 00:00 UTC
+    span = Span(clocks_back, clocks_back + 3 * 3600, "hour", "Europe/Berlin")
+    shown = usage_chart.chart([], measure="requests", span=span, now=NOON)
+    assert shown.names == (
+        "Sun 25 Oct, 02:00 (UTC+0200)",
+        "Sun 25 Oct, 02:00 (UTC+0100)",
+        "Sun 25 Oct, 03:00",
+    )
+
+
+def test_groups_carry_their_names_for_people() -> None:
+    span = Span(SUNDAY, SUNDAY + DAY_S, "day")
+    shown = usage_chart.chart(
+        [line(0, "7", 3)], measure="requests", span=span, now=NOON, labels={"7": "Website <b>chat</b>"}
+    )
+    assert shown.series[0].name == "7"
+    assert usage_chart.figure(shown, is_dark=True)["data"][0]["name"] == "Website &lt;b&gt;chat&lt;/b&gt;"

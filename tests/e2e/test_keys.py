@@ -3,7 +3,7 @@
 import re
 
 import httpx
-from browsing import ADMIN, Visit, Visitor, chromium, create_key, sign_up
+from browsing import ADMIN, Visit, Visitor, choose, chromium, create_key, sign_up
 from playwright.sync_api import Playwright, expect
 from running import Running
 
@@ -81,6 +81,57 @@ def test_the_reveal_tells_the_reason_of_a_refused_first_request(visitor: Visitor
     expect(visit.page.get_by_text(answer.json()["error"]["message"])).to_be_visible()
 
 
+def test_the_key_survives_nine_seconds_without_network_and_still_hears_of_its_first_request(
+    visitor: Visitor, house: Running
+) -> None:
+    visit = fresh(visitor, "offline@example.com")
+    page = visit.page
+    secret = create_key(visit, "Offline")
+    page.evaluate("window.stayed = true")
+    visit.context.set_offline(True)
+    page.evaluate("window.socket.io.engine.close()")
+    page.wait_for_function("!window.socket.connected")
+    began = page.evaluate("performance.now()")
+    page.get_by_role("button", name="Copy key").click()
+    expect(page.get_by_role("button", name="I saved it")).to_be_enabled()
+    page.wait_for_function("(began) => performance.now() - began > 9000", arg=began)
+    visit.context.set_offline(False)
+    page.wait_for_function("window.socket.connected")
+    visit.problems.clear()  # browsers report each try that found no network
+
+    assert page.evaluate("window.stayed")
+    expect(page.get_by_label(re.compile("^Key “"))).to_have_value(secret)
+    assert chat_status(house, secret) == 200
+    expect(page.get_by_text("First request arrived")).to_be_visible()
+    page.get_by_role("button", name="I saved it").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_double_click_makes_one_key(visitor: Visitor) -> None:
+    visit = visitor.opens("/")
+    sign_up(visit, "double@example.com")
+    page = visit.page
+    page.get_by_role("button", name="Create key").dblclick()
+    page.get_by_role("button", name="Copy key").click()
+    page.get_by_role("button", name="I saved it").click()
+    visit.opens("/app/keys")
+
+    expect(page.get_by_role("row")).to_have_count(2)
+
+
+def test_the_browser_offers_the_key_as_a_file_that_programs_read(visitor: Visitor) -> None:
+    visit = fresh(visitor, "dotenv@example.com")
+    secret = create_key(visit, "Downloaded")
+    with visit.page.expect_download() as waiting:
+        visit.page.get_by_role("button", name="Download .env").click()
+    text = waiting.value.path().read_text()
+
+    assert waiting.value.suggested_filename == "starscoo.env"
+    assert f"STARSCOO_KEY={secret}\n" in text
+    assert f"OPENAI_BASE_URL={visit.url}/v1\n" in text
+    expect(visit.page.get_by_role("button", name="I saved it")).to_be_enabled()
+
+
 def test_revoking_is_kept_apart_from_other_keys_and_can_be_called_off(visitor: Visitor) -> None:
     visit = fresh(visitor, "revoking@example.com")
     page = visit.page
@@ -88,15 +139,15 @@ def test_revoking_is_kept_apart_from_other_keys_and_can_be_called_off(visitor: V
         create_key(visit, name)
         page.get_by_role("button", name="Copy key").click()
         page.get_by_role("button", name="I saved it").click()
-        expect(page.get_by_role("button", name=f"Revoke {name}")).to_be_visible()
-    page.get_by_role("button", name="Revoke First").click()
+        expect(page.get_by_role("button", name=f"Actions for {name}")).to_be_visible()
+    choose(page, "Revoke", "First")
     page.get_by_role("button", name="Keep key").click()
-    expect(page.get_by_role("button", name="Revoke First")).to_be_focused()
-    page.get_by_role("button", name="Revoke First").click()
+    expect(page.get_by_role("button", name="Actions for First")).to_be_focused()
+    choose(page, "Revoke", "First")
     page.get_by_role("button", name="Revoke key").click()
 
-    expect(page.get_by_role("button", name="Revoke First")).to_be_hidden()
-    expect(page.get_by_role("button", name="Revoke Second")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions for First")).to_be_hidden()
+    expect(page.get_by_role("button", name="Actions for Second")).to_be_visible()
     page.get_by_role("button", name="Show 1 revoked").click()
     expect(page.get_by_role("row").filter(has_text="First")).to_contain_text("Revoked")
 
@@ -139,6 +190,15 @@ def fresh(visitor: Visitor, email: str) -> Visit:
     sign_up(visit, email)
     visit.opens("/app/keys")
     return visit
+
+
+def chat_status(house: Running, key: str) -> int:
+    return httpx.post(
+        f"{house.url}/v1/chat/completions",
+        headers={"authorization": f"Bearer {key}"},
+        json={"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]},
+        trust_env=False,
+    ).status_code
 
 
 def models_status(house: Running, key: str) -> int:

@@ -1,12 +1,13 @@
 """A browser before two servers: its pages stay with one of them, until that one dies."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
 import running
 import scaled
-from browsing import Visit, create_key, sign_up
+from browsing import Visit, choose, create_key, sign_up
 from playwright.sync_api import Browser, ConsoleMessage, expect
 from running import Running
 from scaled import ScaledOut
@@ -24,6 +25,11 @@ def starscoo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def visit_of(browser: Browser, starscoo: ScaledOut) -> Visit:
     context = browser.new_context(reduced_motion="reduce")
     return Visit(context.new_page(), context, starscoo.url)
+
+
+def refused_at_last(server: Running, key: str) -> bool:
+    """A change binds elsewhere within a second; asking passes the time."""
+    return any(ask(server, key).status_code == 403 for _ in range(300))
 
 
 def ask(server: Running, key: str) -> httpx.Response:
@@ -66,6 +72,35 @@ def test_the_reveal_hears_of_a_first_request_whichever_server_it_came_to(
     visit.opens("/app/keys")
     expect(visit.page.get_by_text("Number 0", exact=True)).to_be_visible()
     assert visit.problems == []
+    visit.context.close()
+
+
+def test_P_L4_a_rotation_and_a_pause_bind_on_every_server_and_the_reveal_hears_of_the_new_secret_on_any(
+    browser: Browser, starscoo: ScaledOut
+) -> None:
+    visit = visit_of(browser, starscoo)
+    sign_up(visit, "rotating@example.com")
+    visit.opens("/app/keys")
+    page = visit.page
+    old = create_key(visit, "Shared")
+    page.get_by_role("button", name="Copy key").click()
+    page.get_by_role("button", name="I saved it").click()
+    for server in starscoo.servers:
+        assert ask(server, old).status_code == 200
+        choose(page, "Rotate", "Shared")
+        page.get_by_role("button", name="Rotate key").click()
+        new = page.get_by_label(re.compile("^Key “")).input_value()
+        assert ask(server, old).status_code == 200
+        expect(page.get_by_text("Waiting for the first request")).to_be_visible()
+        assert ask(server, new).status_code == 200
+        expect(page.get_by_text("First request arrived")).to_be_visible()
+        page.get_by_role("button", name="I saved it").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        old = new
+    choose(page, "Pause", "Shared")
+    expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+    for server in starscoo.servers:
+        assert refused_at_last(server, old)
     visit.context.close()
 
 

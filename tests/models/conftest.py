@@ -15,14 +15,17 @@ from models import (
     asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
     migrations,
     processes,
     refusals,
+    verification,
 )
 from models.accounts import Account
 from models.database import Database
@@ -34,13 +37,16 @@ MODULES_WITH_TABLES = (
     asks,
     audit,
     epochs,
+    guesses,
     keys,
     ledger,
+    ledger_state,
     limiter_state,
     limits,
     logins,
     processes,
     refusals,
+    verification,
 )
 
 
@@ -107,5 +113,6 @@ def _empty(url: str) -> None:
             )
         )
         connection.execute(text("INSERT INTO limiter_state VALUES (1, 1, 0)"))
+        connection.execute(text("INSERT INTO ledger_state VALUES (1, 0)"))
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrations.HEAD})
     database.close()

@@ -102,6 +102,11 @@ def test_a_target_may_have_no_price(tmp_path: Path) -> None:
         ("= 1000", '= "1000"', "must be a whole number"),
         ("= 1000", "= true", "must be a whole number"),
         ("= 50\n", "= 101\n", "above its 'max_output_tokens'"),
+        (
+            "efforts = []",
+            'efforts = []\nworks = ["smell"]',
+            "'works' of model 'm' knows tools, vision, json, not 'smell'",
+        ),
         ("efforts = []", "efforts = [1]", "must be a list of texts"),
         ("efforts = []", "efort = []", "'efforts' of model 'm' must be a list of texts"),
         ("created = 2026-01-02", 'created = "soon"', "must be a date"),

@@ -1,14 +1,15 @@
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlmodel import Session
 
-from models import audit, epochs, keys, ledger, limits
+from models import audit, epochs, key_overview, key_settings, keys, ledger, rotation
 from models.accounts import Account, NoSuchAccount
 from models.database import Database, Refused
-from models.keys import BadName, Issued, KeyWasUsed, NoSuchKey
+from models.keys import BadName, Issued
 from models.live import Limits
 
 NOW = 1_795_000_000
@@ -165,41 +166,28 @@ def test_the_list_counts_the_tokens_of_the_month(database: Database, issued: Iss
     assert later.tokens_month == 0
 
 
-def test_a_lost_key_is_issued_again_with_its_name_and_limits(
-    database: Database, alice: Account, issued: Issued
-) -> None:
-    old = issued.key
-    database.run_now(limits.set_key_limit, alice.id, old.public_id, "hourly_requests", 7, actor="a", now=NOW)
-    again = database.run_now(keys.reissue, alice.id, old.public_id, actor="a", now=NOW + 1)
-    assert again.key.name == "My key"
-    assert database.read_now(keys.authenticate, keys.digest(issued.secret), now=NOW + 1) is None
-    found = database.read_now(keys.authenticate, keys.digest(again.secret), now=NOW + 1)
-    assert found is not None
-    assert found.limits.key_requests == 7
-
-
-def test_a_used_key_is_not_issued_again(database: Database, alice: Account, issued: Issued) -> None:
-    use(database, issued.key)
-    with pytest.raises(KeyWasUsed, match="Create a new key"):
-        database.run_now(keys.reissue, alice.id, issued.key.public_id, actor="a", now=NOW)
-
-
-def test_a_revoked_key_is_not_issued_again(database: Database, alice: Account, issued: Issued) -> None:
-    database.run_now(keys.revoke, alice.id, issued.key.public_id, actor="a", now=NOW)
-    with pytest.raises(NoSuchKey):
-        database.run_now(keys.reissue, alice.id, issued.key.public_id, actor="a", now=NOW)
-
-
 def answers(database: Database, account_id: int, public_id: str) -> list[str]:
     """What every owner-scoped operation says about that key."""
     said = []
-    for operation in (keys.revoke, keys.reissue):
+    operations = (
+        keys.revoke,
+        rotation.reissue,
+        rotation.end_old,
+        partial(rotation.rotate, overlap_s=3600),
+        key_settings.pause,
+        key_settings.resume,
+        partial(key_settings.rename, name="Mine"),
+        partial(key_settings.set_expiry, expires_at=NOW + 5),
+        partial(key_settings.set_models, names=["gpt-5"]),
+    )
+    for operation in operations:
         with pytest.raises(Refused) as refused:
             database.run_now(operation, account_id, public_id, actor="c", now=NOW)
         said.append(f"{type(refused.value).__name__}: {refused.value}")
-    with pytest.raises(Refused) as refused:
-        database.read_now(keys.get, account_id, public_id)
-    said.append(f"{type(refused.value).__name__}: {refused.value}")
+    for question in (keys.get, partial(key_overview.read_key, now=NOW)):
+        with pytest.raises(Refused) as refused:
+            database.read_now(question, account_id, public_id)
+        said.append(f"{type(refused.value).__name__}: {refused.value}")
     return said
 
 
@@ -207,6 +195,9 @@ def answers(database: Database, account_id: int, public_id: str) -> list[str]:
 def test_charlie_cannot_tell_a_foreign_key_from_an_unknown_one(
     database: Database, charlie: Account, issued: Issued, unknown: str
 ) -> None:
+    before = database.read_now(keys.get, issued.key.account_id, issued.key.public_id)
     assert answers(database, charlie.id, issued.key.public_id) == answers(database, charlie.id, unknown)
     assert database.read_now(keys.listing, charlie.id, now=NOW) == []
+    assert database.read_now(keys.get, issued.key.account_id, issued.key.public_id) == before
+    assert database.read_now(audit.last, account_id=charlie.id, limit=5) == []
     assert database.read_now(keys.authenticate, keys.digest(issued.secret), now=NOW) is not None

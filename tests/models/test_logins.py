@@ -150,35 +150,71 @@ def test_a_reset_link_needs_an_account(database: Database) -> None:
         database.run_now(logins.issue_reset, 77, actor="root", now=NOW)
 
 
-def fail(
-    database: Database, times: int, *, email: str = "a@x.org", address: str = "", now: int = NOW
+def shown(database: Database, account: Account, now: int = NOW) -> list[tuple[str, str]]:
+    return [(one.device, one.address) for one in database.read_now(logins.listing, account.id, now=now)]
+
+
+def test_open_logins_are_listed_with_the_last_seen_first(
+    database: Database, alice: Account, charlie: Account, token: str
 ) -> None:
-    for number in range(times):
-        place = address or f"192.0.2.{number}"
-        database.run_now(logins.note_failure, email=email, address=place, now=now)
+    database.run_now(logins.open_login, alice.id, device="Safari", address="192.0.2.7", now=NOW + 60)
+    database.run_now(logins.open_login, charlie.id, device="Chrome", now=NOW)
+    assert shown(database, alice, NOW + 60) == [("Safari", "192.0.2.7"), ("Firefox", "")]
+    viewer(database, token, NOW + 1200)
+    assert shown(database, alice, NOW + 1200) == [("Firefox", ""), ("Safari", "192.0.2.7")]
+    assert shown(database, alice, NOW + 1200 + 1799) == [("Firefox", "")]
 
 
-def wait(database: Database, *, email: str = "a@x.org", address: str = "::1", now: int = NOW) -> int | None:
-    return database.read_now(logins.may_try, email=email, address=address, now=now)
+def test_a_login_is_ended_by_its_id(database: Database, alice: Account, token: str) -> None:
+    other = database.run_now(logins.open_login, alice.id, device="Safari", now=NOW)
+    found = viewer(database, token, NOW)
+    assert found is not None
+    database.run_now(logins.end, alice.id, found.login_id, actor=alice.email, address="192.0.2.7", now=NOW)
+    assert viewer(database, token, NOW) is None
+    assert viewer(database, other, NOW) is not None
+    (row,) = database.read_now(audit.last, account_id=alice.id, limit=5)
+    assert (row.act, row.actor, row.address) == ("login.end", "alice@example.com", "192.0.2.7")
 
 
-def test_nine_wrong_passwords_are_forgiven(database: Database) -> None:
-    fail(database, 9)
-    assert wait(database) is None
+@pytest.mark.parametrize("login_id", ["", "nonsense", None])
+def test_charlie_ends_no_login_of_alice(
+    database: Database, alice: Account, charlie: Account, token: str, login_id: str | None
+) -> None:
+    found = viewer(database, token, NOW)
+    assert found is not None
+    with pytest.raises(logins.NoSuchLogin, match="has ended already"):
+        database.run_now(
+            logins.end,
+            charlie.id,
+            found.login_id if login_id is None else login_id,
+            actor="c",
+            address="",
+            now=NOW,
+        )
+    assert viewer(database, token, NOW) is not None
+    assert database.read_now(audit.last, limit=5) == []
 
 
-def test_after_ten_wrong_passwords_an_account_has_to_wait(database: Database) -> None:
-    fail(database, 4)
-    fail(database, 6, now=NOW + 60)
-    assert wait(database, email=" A@X.org ", now=NOW + 60) == 840
-    assert wait(database, now=NOW + 899) == 1
-    assert wait(database, now=NOW + 900) is None
-    assert wait(database, email="b@x.org") is None
+def test_all_other_logins_end_at_once_and_only_those_of_the_account(
+    database: Database, alice: Account, charlie: Account, token: str
+) -> None:
+    others = [database.run_now(logins.open_login, alice.id, device="x", now=NOW) for _ in range(2)]
+    foreign = database.run_now(logins.open_login, charlie.id, device="x", now=NOW)
+    found = viewer(database, token, NOW)
+    assert found is not None
+    by_alice = {"actor": alice.email, "address": "", "now": NOW}
+    assert database.run_now(logins.end_others, alice.id, found.login_id, **by_alice) == 2
+    assert [viewer(database, one, NOW) for one in others] == [None, None]
+    assert viewer(database, token, NOW) is not None
+    assert viewer(database, foreign, NOW) is not None
+    assert database.run_now(logins.end_others, alice.id, found.login_id, **by_alice) == 0
+    assert [row.act for row in database.read_now(audit.last, limit=5)] == ["login.end_others"]
 
 
-def test_after_fifty_wrong_passwords_an_address_has_to_wait(database: Database) -> None:
-    for number in range(50):
-        assert wait(database, email="new@x.org", address="192.0.2.9") is None
-        fail(database, 1, email=f"{number}@x.org", address="192.0.2.9")
-    assert wait(database, email="new@x.org", address="192.0.2.9", now=NOW + 1) == 899
-    assert wait(database, email="new@x.org", address="192.0.2.10") is None
+def test_a_password_that_changed_while_it_was_checked_opens_no_login(
+    database: Database, alice: Account
+) -> None:
+    database.run_now(accounts.set_password, alice.id, "new hash", now=NOW)
+    with pytest.raises(logins.PasswordChanged):
+        database.run_now(logins.open_login, alice.id, device="x", checked_hash="hash", now=NOW)
+    assert database.run_now(logins.open_login, alice.id, device="x", checked_hash="new hash", now=NOW)

@@ -6,7 +6,8 @@ event that exists only because the gateway asked for it, [DONE] (the client gets
 the ledger) with all that follows it, and an error, which may name the operator's organisation.
 
 If the stream is cut there is no usage report, and the output is estimated from the size of its events: an
-event has as many characters as it is longer than the shortest one so far, padding aside, and one more.
+event has as many characters as it is longer than the shortest one so far, padding aside, and one more. A
+report is worth more than any estimate of what came before it: a stream cut right after it is settled at that.
 """
 
 import re
@@ -50,6 +51,7 @@ class ChatWatcher:
         self.output_chars = 0
         self._hides_usage = hide_usage
         self._rename = renamer(rename) if rename else None
+        self._is_reported = False
         self._tail = b""
         self._shortest = MAX_EVENT_BYTES
 
@@ -92,6 +94,9 @@ class ChatWatcher:
         if block.startswith(b"data:"):
             self._shortest = min(self._shortest, shortest)
         self.output_chars += max(0, size - events * self._shortest) + events
+        if self._is_reported and self.usage is not None:
+            self.output_chars = min(self.output_chars, self.usage.output_tokens)
+            self._is_reported = False
 
     def _lets_through(self, event: bytes) -> bool:
         """Notes what this event tells; False if the client does not get it."""
@@ -117,7 +122,8 @@ class ChatWatcher:
             if choice.finish_reason:
                 self.stop = stop_reason(choice.finish_reason)
         usage = usage_of(chunk.usage)
-        self.usage = usage or self.usage
+        if usage is not None:
+            self.usage, self._is_reported = usage, True
         return not (usage and chunk.choices == [] and self._hides_usage)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from meanings import cuts
 
+from api.relay import estimated
 from api.sse import MAX_EVENT_BYTES
 from api.wires import openai_chat
 from api.wires.openai_chat.watch import ChatWatcher
@@ -217,3 +218,20 @@ def test_the_output_of_a_cut_stream_is_estimated_from_the_size_of_its_events(
 
 def test_pings_are_no_output() -> None:
     assert watched(b": ping\n\n" * 50)[0].output_chars == 0
+
+
+@pytest.mark.parametrize("output_tokens", [0, 1, 2000])
+def test_P_A4_a_stream_that_is_cut_after_its_report_is_metered_at_the_report(output_tokens: int) -> None:
+    report = sse(chunk(choices=[], usage=REPORT | {"completion_tokens": output_tokens}))
+    for pieces in ([TEXT + FINISH + report], [TEXT, FINISH, report], [TEXT, FINISH + report]):
+        watcher, _ = watched(pieces)
+        assert watcher.usage is not None
+        seen = estimated(watcher.usage, prompt_tokens=9, output_chars=watcher.output_chars)
+        assert seen.output_tokens == output_tokens
+        assert (watcher.output_chars > 0) == (output_tokens > 0)
+
+
+def test_what_a_cut_stream_said_after_an_early_report_is_estimated() -> None:
+    early = sse(chunk(choices=[], usage=REPORT | {"completion_tokens": 0}))
+    watcher, _ = watched([early, TEXT])
+    assert watcher.output_chars > 0

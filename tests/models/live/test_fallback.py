@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import services
-from limiters import final, opened, tables_of
+from limiters import final, opened
 from redis import Redis
 
 from models import counts, ledger, processes
@@ -33,7 +33,7 @@ def own_redis(tmp_path: Path) -> Iterator[str]:
 
 def limiter(url: str, database: Database) -> FallbackLive:
     tables = DatabaseLive(database, time.time, process=lambda: 1)
-    redis = RedisLive(url, known=tables_of(database))
+    redis = RedisLive(url, known=counts.known_in(database))
     live = FallbackLive(redis, tables, database, time.time)
     process = database.run_now(processes.register, "redis", now_ms=int(time.time() * 1000))
     live.prepare(process)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from limiters import HOUR, PATIENT_S, final, opened, tables_of
+from limiters import HOUR, PATIENT_S, final, opened
 from redis import Redis
 
 from models import counts, ledger
@@ -26,7 +26,7 @@ def server(redis_url: str) -> Iterator[Redis]:
 
 
 def limiter(url: str, database: Database) -> RedisLive:
-    live = RedisLive(url, known=tables_of(database), clock=lambda: NOW, answer_s=PATIENT_S)
+    live = RedisLive(url, known=counts.known_in(database), clock=lambda: NOW, answer_s=PATIENT_S)
     live.generation = GENERATION
     return live
 
@@ -140,7 +140,9 @@ def test_what_a_dead_process_had_reserved_is_looked_up(
 ) -> None:
     async def scene() -> None:
         clock = [NOW]
-        live = RedisLive(redis_url, known=tables_of(database), clock=lambda: clock[0], answer_s=PATIENT_S)
+        live = RedisLive(
+            redis_url, known=counts.known_in(database), clock=lambda: clock[0], answer_s=PATIENT_S
+        )
         live.generation = GENERATION
         leases = []
         for name in ("never", "open", "final"):

@@ -1,0 +1,1 @@
+"""What Starscoo costs, measured: see `make bench`. Nothing of the product imports this."""
