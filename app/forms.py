@@ -26,6 +26,7 @@ from models import accounts, guesses, logins, passwords, verification
 from models.database import Refused
 
 log = logging.getLogger("starscoo")
+_KNOWN_BROWSER: Final = " A browser that has logged in to the account before has tries of its own."
 T = TypeVar("T")
 _LONGEST_BODY: Final = 16_384
 LONGEST_PASSWORD: Final = 1_000
@@ -114,7 +115,7 @@ class Forms:
     async def log_in(self, request: Request, fields: dict[str, str]) -> Response:
         email, password = fields.get("email", ""), fields.get("password", "")
         who = guesser(self._services, request, email)
-        await slow_down(self._services, who, email)
+        await slow_down(self._services, who, email, hint=_KNOWN_BROWSER)
         account = await self._database.read(accounts.find_by_email, email)
         stored = account.password_hash if account else None
         if not await self._work.matches(password[:LONGEST_PASSWORD], stored):
@@ -229,12 +230,15 @@ async def slow_down(
     *,
     per_email: int = guesses.WRONG_PER_EMAIL,
     back: str = "",
+    hint: str = "",
 ) -> None:
     """Raises `Rejected` for whoever has to wait."""
     wait_s = await services.database.read(guesses.may_try, **who, per_email=per_email, now=services.now())
     if wait_s is not None:
         minutes = max(1, -(-wait_s // 60))
-        raise Rejected("", f"Too many tries. Wait {minutes} min, then try again.", email=email, back=back)
+        raise Rejected(
+            "", f"Too many tries. Wait {minutes} min, then try again.{hint}", email=email, back=back
+        )
 
 
 async def send_verification(services: Services, account_id: int, email: str) -> None:
