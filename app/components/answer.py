@@ -36,7 +36,7 @@ class Words(ui.element):
     def __init__(self, *, on_gone: Callable[[], None]) -> None:
         super().__init__("div")
         self.classes("y-words")
-        set_attributes(self, role="region", tabindex="0", aria_label="Words of the answer")
+        set_attributes(self, role="region", tabindex="0", dir="auto", aria_label="Words of the answer")
         self._on_gone = on_gone
         self._gathered: list[tuple[str, bool]] = []
         self._timer: asyncio.TimerHandle | None = None

@@ -28,14 +28,20 @@ _TITLES: Final = {
     "javascript": "JavaScript",
     "json": "JSON",
 }
+_LONGEST_COLOURED: Final = 10_000
+"""Characters. Colouring takes about a millisecond for each thousand, and everybody waits for it."""
 _ids = itertools.count()
 
 
 @lru_cache(maxsize=512)
 def coloured(text: str, language: str) -> Markup:
-    """Spans with classes; a language that is not known stays plain."""
+    """Spans with classes; a language that is not known stays plain. For what is shown again and again."""
+    return _coloured(text, language)
+
+
+def _coloured(text: str, language: str) -> Markup:
     lexer = _LEXERS.get(language)
-    if lexer is None:
+    if lexer is None or len(text) > _LONGEST_COLOURED:
         return Markup("{}").format(text)
     # The formatter escapes the text.
     formatter = HtmlFormatter(nowrap=True, classprefix="h-")
@@ -43,12 +49,16 @@ def coloured(text: str, language: str) -> Markup:
 
 
 def render_code(text: str, language: str, *, title: str | None = None) -> Markup:
+    return _block(coloured(text, language), language, title)
+
+
+def _block(shown: Markup, language: str, title: str | None = None) -> Markup:
     named = _TITLES.get(language, "Text") if title is None else title
     return Markup(
         '<div class="s-code"><div class="s-code-head"><span>{0}</span><button type="button" class="s-copy" '
         'aria-label="Copy: {0}"><span class="s-icon">{1}</span><span data-text>Copy</span></button></div>'
         '<pre tabindex="0" role="group" aria-label="{0}"><code>{2}</code></pre></div>'
-    ).format(named, theme.icon("copy"), coloured(text, language))
+    ).format(named, theme.icon("copy"), shown)
 
 
 def code_block(text: str, language: str, *, title: str | None = None) -> ui.html:
@@ -77,7 +87,7 @@ class LiveCode:
 
     def show(self, programs: Mapping[str, str]) -> None:
         for language, panel in self._panels.items():
-            panel.set_content(str(render_code(programs[language], language)))
+            panel.set_content(str(_block(_coloured(programs[language], language), language)))
 
     def _panel(self, language: str, tab: ui.element) -> ui.html:
         is_first = tab.props["data-tab"] == next(iter(_TITLES))

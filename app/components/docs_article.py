@@ -173,6 +173,14 @@ def _limits_page(server: Server, _: str | None) -> Markup:
     return Markup('<a href="/app/limits">Limits</a>') if server.is_logged_in else Markup("The page Limits")
 
 
+def _playground(server: Server, _: str | None) -> Markup:
+    if not server.is_logged_in:
+        return Markup("")
+    return Markup(
+        '<p>No terminal at hand? The <a href="/app/playground">playground</a> sends the same request.</p>'
+    )
+
+
 def _base_url(server: Server, _: str | None) -> Markup:
     return escape(server.base_url)
 
@@ -188,5 +196,6 @@ _FILLERS: Final[dict[str, Callable[[Server, str], Markup]]] = {
     "table": _table,
     "create_key": _create_key,
     "limits_page": _limits_page,
+    "playground": _playground,
     "base_url": _base_url,
 }

@@ -149,11 +149,12 @@ def form(
     *,
     action: str = "",
     label: str = "",
+    longest: int = 10_000,
     on_input: Callable[[dict[str, str]], Awaitable[None]] | None = None,
 ) -> ui.element:
-    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name. Enter submits both.
-    While one submit is being handled another one is not heard: a double click does nothing twice. `on_input` gets the
-    same while they are filled in, 300 ms after the last key."""
+    """With `action` a real POST; with `on_submit` its fields arrive as a dict of texts, by name, each cut at `longest`
+    characters. Enter submits both. While one submit is being handled another one is not heard: a double click does
+    nothing twice. `on_input` gets the same while they are filled in, 300 ms after the last key."""
     element = tag("form", "", "s-form", aria_label=label or None)
     if action:
         set_attributes(element, method="post", action=action, novalidate="")
@@ -166,7 +167,7 @@ def form(
                 return
             is_busy = True
             try:
-                await on_submit(_texts(event))
+                await on_submit(_texts(event, longest))
             finally:
                 is_busy = False
 
@@ -175,15 +176,15 @@ def form(
     if on_input:
 
         async def follow(event: GenericEventArguments) -> None:
-            await on_input(_texts(event))
+            await on_input(_texts(event, longest))
 
         element.on("input", follow, js_handler=_SEND_AFTER_A_PAUSE)
     return element
 
 
-def _texts(event: GenericEventArguments) -> dict[str, str]:
+def _texts(event: GenericEventArguments, longest: int) -> dict[str, str]:
     values = event.args if isinstance(event.args, dict) else {}
-    return {str(key): str(value)[:10_000] for key, value in values.items()}
+    return {str(key): str(value)[:longest] for key, value in values.items()}
 
 
 def form_error(text: str) -> ui.element | None:

@@ -333,8 +333,8 @@ class _Customer:
         await bind_now(self._services, self._account_id)
         assert self._content is not None
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
+            self._dialog.close()
             components.toast(f"{said}, from the next request")
 
 

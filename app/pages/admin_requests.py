@@ -226,8 +226,8 @@ class _Requests:
 
     async def _decided_now(self, said: str) -> None:
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
+            self._dialog.close()
             components.toast(said)
 
 

@@ -5,12 +5,14 @@ accounts, read once a minute however many look.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
 
 from fastapi import FastAPI, Request
 from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import QueryParams
 
 from app import plain, words
@@ -21,6 +23,8 @@ from app.services import Services
 from models import limits, speeds
 from models.catalog import Ability, Model
 from models.logins import Viewer
+
+log = logging.getLogger("starscoo")
 
 KEPT_S: Final = 60
 _ABOUT: Final = (
@@ -66,8 +70,11 @@ class Speeds:
         async with self._reading:
             now = self._services.now()
             if now >= self._until:
-                self._known = await self._services.database.read(speeds.first_token_p50, now=now)
                 self._until = now + KEPT_S
+                try:
+                    self._known = await self._services.database.read(speeds.first_token_p50, now=now)
+                except SQLAlchemyError:
+                    log.warning("The times of models could not be read; the last ones stay", exc_info=True)
             return self._known
 
 

@@ -12,7 +12,6 @@ from typing import Final
 
 import httpx
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 
 from app import address, components, docs_text, frame, login, own_keys, playground_form
 from app.components import Field, LiveCode, set_attributes, tag
@@ -30,10 +29,6 @@ log = logging.getLogger("starscoo")
 _KEPT: Final = (
     "What you write stays in this browser tab, also unsent, until you close the tab or log out. Others who use "
     "this tab can read it."
-)
-_SINCE_TYPED: Final = (
-    "(e) => { const f = e.currentTarget; clearTimeout(f.pause);"
-    " f.pause = setTimeout(() => emit(Object.fromEntries(new FormData(f))), 300); }"
 )
 _ROW_TRIES: Final = 40
 _ROW_PAUSE_S: Final = 0.1
@@ -84,7 +79,8 @@ class _Page:
 
     def _draw_form(self) -> None:
         offered = self._services.catalog.models
-        with components.form(self._send, label="Request") as form:
+        longest = playground_form.LONGEST_TEXT
+        with components.form(self._send, label="Request", longest=longest + 1, on_input=self._typed) as form:
             set_attributes(form, data_kept=f"playground {self._viewer.email}", data_sends="")
             with tag("div", "", "y-pair"):
                 self._fields["model"] = components.choice(
@@ -96,10 +92,18 @@ class _Page:
                     name="key",
                 )
             self._fields["system"] = components.text_area(
-                "System message", name="system", rows=2, placeholder="Optional: how the model should behave"
+                "System message",
+                name="system",
+                rows=2,
+                placeholder="Optional: how the model should behave",
+                maxlength=longest,
             )
             self._fields["message"] = components.text_area(
-                "Message", name="message", rows=6, value=playground_form.example(self._model)
+                "Message",
+                name="message",
+                rows=6,
+                value=playground_form.example(self._model),
+                maxlength=longest,
             )
             with tag("div", "", "y-pair"):
                 self._fields["temperature"] = components.field(
@@ -116,14 +120,13 @@ class _Page:
                 self._stop_button.visible = False
                 components.button("Use the example", kind="quiet", on_click=self._use_example)
             tag("p", _KEPT, "s-help")
-        form.on("input", self._typed, js_handler=_SINCE_TYPED)
 
     def _named(self, model: str) -> str:
         return model if self._services.is_available(model) else f"{model} (not connected)"
 
-    async def _typed(self, event: GenericEventArguments) -> None:
+    async def _typed(self, values: dict[str, str]) -> None:
         try:
-            asked = playground_form.read(_texts(event.args))
+            asked = playground_form.read(values)
         except BadField:
             return  # said when it is sent
         self._model = asked.model
@@ -142,8 +145,6 @@ class _Page:
             self._reading.cancel()
 
     async def _send(self, values: dict[str, str]) -> None:
-        if self._reading is not None:
-            return
         viewer = await login.still(self._services, self._viewer)
         for field in self._fields.values():
             field.accept()
@@ -165,16 +166,21 @@ class _Page:
         self._answer.start()
         self._is_running(True)
         self._reading = asyncio.create_task(self._read(key, asked), name="playground")
-        finish_reason = ""
         try:
-            finish_reason = await self._reading
+            await self._show_end(await self._finished(self._reading))
+        finally:
+            self._is_running(False)
+
+    async def _finished(self, reading: asyncio.Task[str]) -> str:
+        """The finish reason, empty for an answer that was stopped."""
+        try:
+            return await reading
         except asyncio.CancelledError:
-            if not self._reading.cancelled():
+            if not reading.cancelled():
                 raise  # this page's own end
+            return ""
         finally:
             self._reading = None
-            self._is_running(False)
-        await self._show_end(finish_reason)
 
     def _is_running(self, is_running: bool) -> None:
         if not self._stop_button.is_deleted:
@@ -232,7 +238,3 @@ class _Page:
                 return row
             await asyncio.sleep(_ROW_PAUSE_S)
         return None
-
-
-def _texts(values: object) -> dict[str, str]:
-    return {str(name): str(text) for name, text in values.items()} if isinstance(values, dict) else {}

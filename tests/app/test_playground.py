@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import running
@@ -12,8 +13,10 @@ import simulated
 from simulated import House
 
 from app import playground_form
+from app.own_requests import Happening, Refused
 from app.playground_form import Asked, BadField
 from models import catalog
+from models.keys import ApiKey
 
 WILD = 'It\'s "so" $HOME `id` \\n \\ 日本 \u2028 {x} ${y} %s\nJSON\n</script> \U0001f600'
 ASKED = Asked("claude-sonnet-4-6", WILD, system="Answer in one line.", temperature=0.7, max_tokens=50)
@@ -139,6 +142,54 @@ def test_charlie_can_not_send_as_somebody_elses_key(tmp_path: Path, is_known: bo
         await simulated.submit(user, "Request", model="gpt-5-mini", key=foreign, message="Hi")
         assert "There is no such key. Choose another one." in simulated.shown(user)
         assert vars(house.services.own_requests._passes)["_living"] == {}
+
+    simulated.run(tmp_path, story)
+
+
+class Scripted:
+    """Stands for the gateway behind the page: hands out what it was given, keeps what it was asked."""
+
+    def __init__(self, *happenings: Happening) -> None:
+        self.happenings = happenings
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def stream(self, key: ApiKey, body: Mapping[str, Any]) -> AsyncGenerator[Happening]:
+        self.asked.append((key.public_id, body))
+        for happening in self.happenings:
+            yield happening
+
+
+async def sent(house: House, scripted: Scripted, **fields: str) -> str:
+    """What the page says after a request of Alice's only key."""
+    object.__setattr__(house.services, "own_requests", scripted)
+    alice = house.account("alice@example.com")
+    user = await house.visit("/app/playground", alice)
+    assert "No key" in simulated.shown(user)
+    key = house.key(alice)
+    user = await house.visit("/app/playground", alice)
+    await simulated.submit(
+        user, "Request", **{"model": "gpt-5-mini", "key": key.public_id, "message": "Hi"} | fields
+    )
+    return simulated.shown(user)
+
+
+def test_a_long_message_goes_out_whole(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        scripted = Scripted(Refused(400, "invalid_request", "Too much.", "messages", "req_1"))
+        said = await sent(house, scripted, message="word " * 10_000)
+        ((_, body),) = scripted.asked
+        assert body["messages"] == [{"role": "user", "content": "word " * 10_000}]
+        for told in ("Too much.", "invalid_request", "messages", "req_1", "Read error.param"):
+            assert told in said
+
+    simulated.run(tmp_path, story)
+
+
+def test_what_a_gateway_says_is_never_markup(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        scripted = Scripted(Refused(None, "<b>code</b>", "<img src=x onerror=alert(1)>", None, ""))
+        said = await sent(house, scripted)
+        assert "<img src=x onerror=alert(1)>" in said
 
     simulated.run(tmp_path, story)
 
