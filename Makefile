@@ -5,7 +5,7 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-data bench-pages
+.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-ledger bench-data bench-pages bench-pages
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
@@ -57,6 +57,10 @@ bench: $(DEV)
 
 bench-quick bench-durability bench-curve bench-gate: bench-%: $(DEV)
 	@$(BIN)/python -m bench $* $(ARGS)
+
+# How fast the ledger's sums are rebuilt and checked; how fast pages read a million rows, and paint in a browser.
+bench-ledger: $(DEV)
+	@$(BIN)/python -m bench.ledger $(ARGS)
 
 bench-data: $(DEV)
 	@$(BIN)/python -m bench.data $(or $(TO),data/million.db)

@@ -15,11 +15,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import failures, wires
+from api.breaker import DEAD_STATUSES
 from api.client import internal_error, new_id, plain_error, start
 from api.errors import GatewayError
 from api.outlet import Outlet
 from api.providers.base import MAX_REPLY_BYTES, UpstreamFailure, UpstreamReply
 from api.relay import Collector, Relay, SameWire, Translated, estimated
+from api.second_try import WITHIN_MS
 from api.settlement import Outcome, Settlement
 from api.types import StopReason
 from api.wires import BadReply
@@ -63,6 +65,7 @@ class Exchange(Response):
             self._task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._parts.second_tries.firsts += 1
         self._task = task = asyncio.create_task(self._run(send), name=self._call.work.id)
         self._parts.running[task] = self
         task.add_done_callback(self._parts.running.pop)
@@ -139,17 +142,75 @@ class Exchange(Response):
                 self._settlement.opened,
                 silence_seconds=self._parts.silence_seconds,
             )
-        self._reply = reply = await self._parts.providers[call.target.provider].send(call.upstream)
-        if reply.status != 200:
-            raise failures.answered(
-                call.target.wire, reply.status, reply.headers, await reply.read(), now=self._parts.clock()
-            )
+        try:
+            await self._try(send)
+        except (GatewayError, UpstreamFailure) as failure:
+            if not await self._turned(failure):
+                raise
+            await self._try(send)
+
+    async def _try(self, send: Send) -> None:
+        """One call of the upstream and the answer made of it."""
+        call = self._call
+        self._reply = reply = await self._asked(call)
         if self._outlet is not None:
             await self._stream(reply, self._outlet)
         elif call.upstream.is_stream:
             await self._plain_from_stream(reply, send)
         else:
             await self._plain(reply, send)
+
+    async def _asked(self, call: Call) -> UpstreamReply:
+        """The upstream's reply with status 200; its health is noted on the way."""
+        target, breakers = call.target, self._parts.breakers
+        if breakers.troubled:
+            breakers.check(target)
+        try:
+            self._reply = reply = await self._parts.providers[target.provider].send(call.upstream)
+        except UpstreamFailure as failure:
+            breakers.failed(target, failure.kind, str(failure))
+            raise
+        if reply.status != 200:
+            try:
+                body = await reply.read()
+            except UpstreamFailure:  # the status alone says enough
+                body = b""
+            now = self._parts.clock()
+            error = failures.answered(target.wire, reply.status, reply.headers, body, now=now)
+            if reply.status in DEAD_STATUSES:
+                breakers.failed(target, error.kind, f"HTTP {reply.status}")
+            else:
+                breakers.answered(target)
+            raise error
+        if breakers.troubled:
+            breakers.answered(target)
+        return reply
+
+    async def _turned(self, failure: GatewayError | UpstreamFailure) -> bool:
+        """Whether there is to be a second try, prepared then; see `second_try`."""
+        call, parts = self._call, self._parts
+        has_begun = self._outlet is not None and self._outlet.has_begun
+        # What was answered and then broke off is paid for; an error in place of an answer is not.
+        was_answered = self._reply is not None and self._reply.status == 200
+        is_refusal = self._relay is not None and self._relay.error is failure and not self._relay.output_chars
+        waited_ms = int(parts.clock() * 1000) - self._settlement.started_ms
+        if has_begun or (was_answered and not is_refusal) or waited_ms > WITHIN_MS:
+            return False
+        target = parts.second_tries.take(failure, call.target, call.others)
+        if target is None:
+            return False
+        if target is not call.target and call.retargeted is not None:
+            try:
+                self._call = await asyncio.to_thread(call.retargeted, target)
+            except GatewayError:  # the other target cannot express this request
+                return False
+            self._settlement.turn_to(self._call)
+        log.warning(
+            "%s: %s failed (%s); now %s", call.work.id, call.target.provider, failure, target.provider
+        )
+        self._cut_upstream()
+        self._reply = self._relay = None
+        return True
 
     async def _plain(self, reply: UpstreamReply, send: Send) -> None:
         call = self._call

@@ -6,7 +6,8 @@ refuses.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from api import wires
 from api.admission import Admission, StaleError
 from api.auth import Authenticator, check_model, check_standing
+from api.breaker import Breakers
 from api.client import Headers, json_answer, new_id, plain_error, receive
 from api.errors import GatewayError
 from api.exchange import Exchange
@@ -25,6 +27,7 @@ from api.metering import Ledger
 from api.outlet import SILENCE_SECONDS
 from api.providers.base import Provider, UpstreamCall
 from api.routing import Router
+from api.second_try import SHARE, SecondTries
 from api.types import Envelope, Target, WireName
 from api.wires import custom_calls, dropping
 from api.work import Call, Parts, Work
@@ -59,11 +62,17 @@ class Pipeline:
         max_body: int,
         notices: Notices,
         silence_seconds: float = SILENCE_SECONDS,
+        breakers: Breakers | None = None,
+        retry_share: float = SHARE,
     ) -> None:
         self.authenticator = authenticator
         self.admission = admission
         self.router = router
-        self.parts = Parts(providers, admission, ledger, clock, notices, silence_seconds)
+        breakers = breakers or Breakers(notices, clock=time.monotonic, now=clock)
+        second_tries = SecondTries(breakers, share=retry_share)
+        self.parts = Parts(
+            providers, admission, ledger, clock, notices, silence_seconds, breakers, second_tries
+        )
         self._max_body = max_body
         self.is_draining = False
 
@@ -81,11 +90,12 @@ class Pipeline:
             work.envelope = wires.front(front).peek(body)
             work.model = work.envelope.model
             check_model(work.principal, work.model)
-            target = self.router.route(work.model, front)[0]
+            target, *others = self.router.route(work.model, front)
             lease = await self._reserve(work, target, request)
             try:
                 may_drop = request.headers.get(UNSUPPORTED_HEADER, "").strip().lower() == "drop"
-                translate = partial(self._translate, work, target, lease, may_drop=may_drop)
+                at = partial(self._translate, work, lease, others, may_drop)
+                translate = partial(at, target)
                 # A long conversation takes long to read; nobody else waits for that.
                 is_long = len(body) > LONG_BODY_BYTES
                 call = await asyncio.to_thread(translate) if is_long else translate()
@@ -118,7 +128,9 @@ class Pipeline:
             work.principal, work.envelope, target, request_id=work.id, admitted_ms=work.admitted_ms
         )
 
-    def _translate(self, work: Work, target: Target, lease: Lease, *, may_drop: bool) -> Call:
+    def _translate(
+        self, work: Work, lease: Lease, others: Sequence[Target], may_drop: bool, target: Target
+    ) -> Call:
         assert work.principal is not None
         assert work.envelope is not None
         envelope = work.envelope
@@ -140,8 +152,9 @@ class Pipeline:
         if dropped:
             # Names are the client's own words: what could end the header is escaped.
             headers.append((DROPPED_HEADER, ", ".join(quote(path, safe="[]") for path in dropped).encode()))
-        upstream = UpstreamCall(target.wire, body, is_stream)
-        return Call(work, work.principal, envelope, target, lease, upstream, headers, custom)
+        upstream = UpstreamCall(target.wire, body, is_stream, not envelope.is_stream)
+        at = partial(self._translate, work, lease, (), may_drop) if others else None
+        return Call(work, work.principal, envelope, target, lease, upstream, headers, custom, others, at)
 
     async def show(self, request: Request, draw: Callable[[Principal], object]) -> Response:
         """A free answer to a known key: no slot is taken, the limits stand in its headers."""

@@ -38,6 +38,10 @@ class Settlement:
         self._bound: Bound | None = None
         self._opened = None if call.lease.is_recorded else parts.ledger.open(self._open_row())
 
+    def turn_to(self, call: Call) -> None:
+        """Another target answers from now on, at its price."""
+        self._call = call
+
     async def opened(self) -> None:
         """Returns when the open row is committed. Raises `service_unavailable`."""
         if self._opened is not None:

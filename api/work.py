@@ -1,16 +1,18 @@
 """What is known of one request, from its arrival to its end, and what its exchange works with."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from api import wires
 from api.admission import Admission
+from api.breaker import Breakers
 from api.client import Headers
 from api.errors import GatewayError
 from api.metering import Ledger
 from api.providers.base import Provider, UpstreamCall
+from api.second_try import SecondTries
 from api.types import Envelope, Reply, Target, WireName
 from api.wires import Reader
 from api.wires.custom_calls import RestoringReader, restored
@@ -57,6 +59,9 @@ class Call:
     upstream: UpstreamCall
     headers: Headers
     custom_tools: frozenset[str] = frozenset()
+    others: Sequence[Target] = ()
+    retargeted: Callable[[Target], "Call"] | None = None
+    """The same request for one of the `others`; slow, and may raise GatewayError."""
 
     def reader(self) -> Reader:
         """For the stream of a target on another wire."""
@@ -88,4 +93,6 @@ class Parts:
     clock: Callable[[], float]
     notices: Notices
     silence_seconds: float
+    breakers: Breakers
+    second_tries: SecondTries
     running: dict[asyncio.Task[None], Running] = field(default_factory=dict)

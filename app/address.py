@@ -1,5 +1,7 @@
 """What this server is called by those who use it."""
 
+from collections.abc import Collection
+
 from fastapi import Request
 
 from app.services import Services
@@ -15,9 +17,11 @@ def base_url(services: Services, request: Request) -> str:
     return f"{origin(services, request)}/v1"
 
 
-def sample_model(services: Services) -> str:
-    """A model for samples: the first that can be called, small before large where the catalog says so."""
-    models = services.catalog.models
-    callable_ones = [model for model in models if services.is_available(model)] or list(models)
+def sample_model(services: Services, allowed: Collection[str] = ()) -> str:
+    """A model for samples: the first that can be called, small before large where the catalog says so. Where a key is
+    for some models only, one of them."""
+    models = [model for model in services.catalog.models if not allowed or model in allowed]
+    models = models or list(services.catalog.models)
+    callable_ones = [model for model in models if services.is_available(model)] or models
     small = [model for model in callable_ones if "mini" in model]
     return (small or callable_ones)[0]

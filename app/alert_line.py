@@ -1,8 +1,10 @@
 """The line above every page of an account that has used a limit up to its highest alert level."""
 
+import logging
 from typing import Final
 
 from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import components, live_view, words
 from app.components import ladder, tag
@@ -12,6 +14,7 @@ from models.accounts import NoSuchAccount
 from models.alerts import Alert
 from models.logins import Viewer
 
+log = logging.getLogger("starscoo")
 _PAUSE_S: Final = 5
 
 
@@ -30,6 +33,9 @@ class AlertLine:
         try:
             standing = await self._services.database.read(alerts.standing, self._account_id, now=now)
         except NoSuchAccount:
+            return
+        except SQLAlchemyError:  # the page below says it; this line must not take it away
+            log.exception("Alerts could not be read")
             return
         if self._place.is_deleted:
             return

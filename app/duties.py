@@ -32,11 +32,13 @@ CARE_SECONDS: Final = 600.0
 CARE_AFTER_SECONDS: Final = 60.0
 """A server that has just started has better things to do."""
 USES_SECONDS: Final = 1.0
+ALERTS_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
 class Duties:
-    """`serving` is the lock that `prepare` took."""
+    """`serving` is the lock that `prepare` took; `tell_alerts` mails of limits that are nearly used up, where there is
+    mail."""
 
     database: Database
     live: Live
@@ -47,6 +49,7 @@ class Duties:
     limiter: str
     care: LedgerCare
     serving: Serving | None = None
+    tell_alerts: Callable[[], Awaitable[None]] | None = None
 
     def register(self) -> int:
         """This process among those that serve; what the dead left open is settled. Returns how many rows. Raises
@@ -71,7 +74,7 @@ class Duties:
     def start(self) -> list[asyncio.Task[None]]:
         """To be cancelled at the end."""
         upkeep = Upkeep(self.pipeline.parts, self.database)
-        return [
+        tasks = [
             asyncio.create_task(_for_ever(self.hear, WATCH_SECONDS), name="watch on changes"),
             asyncio.create_task(_for_ever(self.beat, HEARTBEAT_SECONDS), name="heartbeat"),
             asyncio.create_task(_for_ever(self.look, LOOK_SECONDS), name="look at other processes"),
@@ -86,6 +89,10 @@ class Duties:
                 name="old rows",
             ),
         ]
+        if self.tell_alerts is not None:
+            alerts = _for_ever(self.tell_alerts, ALERTS_SECONDS)
+            tasks.append(asyncio.create_task(alerts, name="mails of alert levels"))
+        return tasks
 
     async def hear(self) -> None:
         """Changes that other processes made bind here within a second."""

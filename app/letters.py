@@ -77,13 +77,13 @@ If it was not you, tell the operator of the server.""",
 
 
 def alert_level(*, what: str, percent: int, of: str, resets: str, url: str) -> Letter:
-    """`what` is used up to a level, e.g. "Tokens this month", `of` names the limit and whose it is, e.g.
-    "5,000,000 tokens of your account"."""
+    """`what` is the limit, e.g. "Tokens per month", `of` its value and whose it is, e.g. "the 5,000,000 that your
+    account may use"."""
     return Letter(
         f"{what}: {percent}% used",
-        f"""{what}: {percent}% of {of} are used.
+        f"""{what}: {percent}% of {of} is used.
 
-The limit resets {resets}. At 100% requests are refused until then.
+It resets at {resets}. At 100% requests are refused until then.
 See your limits, or ask for more: {url}/app/limits""",
     )
 

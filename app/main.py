@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from api.client import raw_refusal
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import VENDORS, Access, create_providers
+from api.providers import VENDORS, Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from api.sandbox import create_sandbox
@@ -37,6 +38,7 @@ from app.duties import Duties
 from app.health import Health
 from app.ledger_care import LedgerCare
 from app.mail import Outbox, server_of
+from app.notices_by_mail import tell_alerts
 from app.own_requests import OwnRequests
 from app.services import Services
 from app.serving import PublicServer, loopback_address, loopback_server, public_config
@@ -78,7 +80,7 @@ class Starscoo:
         self.database = Database(settings.database_url, durability=settings.durability)
         self._held = ExitStack()
         self._sandbox = loopback_server(create_sandbox()) if is_sandbox else None
-        self._transport = Transport(idle_seconds=settings.upstream_timeout)
+        self._transport = Transport(timeouts_of(settings))
         models = catalog.load(Path(settings.catalog) if settings.catalog else catalog.default_path())
         access = access_of(settings, models.providers)
         if self._sandbox is not None:
@@ -111,6 +113,7 @@ class Starscoo:
             clock=clock,
             limiter=settings.counts_in,
             care=self._care,
+            tell_alerts=partial(tell_alerts, self.services) if self.services.mail is not None else None,
         )
         self.app = self._create_outer()
         self._pages: ASGIApp = pages.guard(self.app, self.services)
@@ -283,6 +286,16 @@ def create_live(
 
     redis = RedisLive(settings.redis_url, known=counts.known_in(database), clock=own)
     return FallbackLive(redis, tables, database, clock)
+
+
+def timeouts_of(settings: Settings) -> Timeouts:
+    """How long an upstream may take, by stage."""
+    return Timeouts(
+        connect=settings.upstream_connect_timeout,
+        first_byte=settings.upstream_first_byte_timeout,
+        idle=settings.upstream_timeout,
+        total=settings.upstream_total_timeout,
+    )
 
 
 def outbox_of(settings: Settings) -> Outbox | None:

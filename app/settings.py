@@ -219,12 +219,33 @@ class Settings(BaseSettings):
         description="File that lists the models, their upstream ids and prices. Unset: "
         "`assets/catalog.toml`, the five models that come with Starscoo.",
     )
+    upstream_connect_timeout: Annotated[int, Allowed("whole seconds, 1 to 60")] = Field(
+        default=10,
+        ge=1,
+        le=60,
+        description="Seconds until a connection to a provider must stand, name look-up and TLS included. A provider "
+        "that takes longer is down.",
+    )
+    upstream_first_byte_timeout: Annotated[int, Allowed("whole seconds, 1 to 3600")] = Field(
+        default=600,
+        ge=1,
+        le=3600,
+        description="Seconds from then until the headers of the answer. Long, because a model that reasons is silent "
+        "for minutes when its answer is not streamed.",
+    )
     upstream_timeout: Annotated[int, Allowed("whole seconds, 1 to 3600")] = Field(
         default=600,
         ge=1,
         le=3600,
-        description="Seconds without a byte from the upstream before a request is given up. Long, because "
-        "a model that reasons is silent for minutes when its answer is not streamed.",
+        description="Seconds without a byte inside an answer before it is given up: a stream may be silent for as "
+        "long as its model reasons.",
+    )
+    upstream_total_timeout: Annotated[int, Allowed("whole seconds, 1 to 7200")] = Field(
+        default=900,
+        ge=1,
+        le=7200,
+        description="Seconds for an answer that is not streamed, from its beginning to its end. Clients give up "
+        "after 600 by themselves; who needs longer answers streams them.",
     )
     max_body: Annotated[ByteSize, Allowed("bytes, or with a unit such as 32MiB; 64KiB to 1GiB")] = Field(
         default=ByteSize(32 * 1024 * 1024),

@@ -199,6 +199,11 @@
     }
   });
 
+  // Browsers that do not know `closedby` ask in this way.
+  document.addEventListener("cancel", (event) => {
+    if (event.target.matches?.("dialog[data-persistent]")) event.preventDefault();
+  }, true);
+
   // Links out of the dashboard's shell are the browser's own; NiceGUI would look for them among its sub-pages.
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="/"]');
@@ -294,8 +299,9 @@
   document.addEventListener("focusin", (event) => { focused = event.target; });
 
   function twin(element) {
-    if (element?.id && !element.isConnected) return document.getElementById(element.id);
-    if (!element || element.isConnected || !element.dataset?.act) return element;
+    if (!element || element.isConnected) return element;
+    const same = element.id && document.getElementById(element.id);
+    if (same || !element.dataset?.act) return same || null;
     const { act, id } = element.dataset;
     return document.querySelector(`[data-act="${CSS.escape(act)}"][data-id="${CSS.escape(id)}"]`);
   }
@@ -316,7 +322,7 @@
     menu.style.top = isLow ? "auto" : `${box.bottom + 4}px`;
     menu.style.bottom = isLow ? `${innerHeight - box.top + 4}px` : "auto";
   }, true);
-  const openMenu = () => document.querySelector(".s-pop:popover-open");
+  const openMenu = () => (HTMLElement.prototype.hidePopover ? document.querySelector(".s-pop:popover-open") : null);
   document.addEventListener("scroll", () => {
     const menu = openMenu();
     if (menu && Math.abs(opener(menu).getBoundingClientRect().top - menu.openedAt) > 8) menu.hidePopover();

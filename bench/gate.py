@@ -40,6 +40,7 @@ from api.gateway import Gateway, create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
 from api.providers import Access, create_providers
+from api.providers.base import Timeouts
 from api.providers.http import Transport
 from api.routing import Router
 from bench import programs, report
@@ -120,7 +121,7 @@ class Parts:
         self.secret = self.database.run_now(_new_key)
         live = MemoryLive(time.time)
         models = catalog.load(catalog.default_path())
-        self.transport = Transport(idle_seconds=30)
+        self.transport = Transport(Timeouts(idle=30))
         address = f"http://127.0.0.1:{upstream_port}"
         access = {"openai": Access(f"{address}/v1", "bench"), "anthropic": Access(address, "bench")}
         providers = create_providers(self.transport, access)

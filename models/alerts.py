@@ -143,7 +143,7 @@ def _alerts(session: Session, sheets: dict[int, overrides.Sheet], now: int) -> l
 
 def _keys(session: Session, sheets: dict[int, overrides.Sheet]) -> dict[int, list[ApiKey]]:
     """Keys in force that have a value of their own."""
-    ids = [row.key_id for sheet in sheets.values() for row in sheet.rows if row.key_id is not None]
+    ids = {key_id for sheet in sheets.values() for key_id in sheet.key_ids}
     query = select(ApiKey).where(col(ApiKey.id).in_(ids), col(ApiKey.revoked_at).is_(None))
     keys: dict[int, list[ApiKey]] = {}
     for key in session.exec(query.order_by(col(ApiKey.id))).all() if ids else ():

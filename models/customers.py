@@ -102,6 +102,8 @@ def _held(session: Session, account_id: int, reason: str, now: int) -> tuple[Acc
         raise NoSuchAccount
     epochs.bump(session, account_id, now=now)
     session.refresh(account)
+    if account.deleted_at is not None:
+        raise NoSuchAccount
     return account, why
 
 

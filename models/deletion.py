@@ -2,7 +2,8 @@
 
 Requests and sums name accounts and keys by number alone, so they stay as they are; the account's own row stays for
 them to refer to, under a name that is no address. Everything that tells of the person goes: address, password,
-names of keys, logins, links, refusals, and the address in the audit trail, of which acts and times are kept.
+names of keys, logins, links, refusals, what was asked of staff, and the address in the audit trail, of which acts
+and times are kept.
 """
 
 from typing import Final
@@ -11,11 +12,13 @@ from sqlmodel import Session, col, delete, select, update
 
 from models import accounts, audit, epochs, guesses, keys, logins
 from models.accounts import Account
+from models.alerts import AlertLevels, AlertTold
+from models.asks import Ask
 from models.audit import AuditRow
 from models.errors import Refused
 from models.keys import ApiKey
 from models.logins import Reset
-from models.overrides import Override
+from models.overrides import Override, Plan
 from models.refusals import RefusalRow
 from models.verification import Verification
 
@@ -43,7 +46,7 @@ def delete_account(session: Session, account_id: int, *, now: int) -> None:
     session.exec(update(ApiKey).where(col(ApiKey.account_id) == account_id).values(name=KEY_NAME))
     logins.close_all(session, account_id)
     guesses.forget_devices(session, account_id)
-    for table in (Reset, Verification, RefusalRow):
+    for table in (Reset, Verification, RefusalRow, Ask, AlertLevels, AlertTold):
         session.exec(delete(table).where(col(table.account_id) == account_id))
     _forget_in_audit(session, account_id, name)
     for address, since, until in _addresses(session, account, now):
@@ -78,6 +81,11 @@ def _forget_in_audit(session: Session, account_id: int, name: str) -> None:
     )
     session.exec(
         update(AuditRow)
+        .where(col(AuditRow.account_id) == account_id, col(AuditRow.act).like("ask.%"))
+        .values(reason="")
+    )
+    session.exec(
+        update(AuditRow)
         .where(col(AuditRow.account_id) == account_id, col(AuditRow.subject).contains("@"))
         .values(subject=name)
     )
@@ -104,4 +112,14 @@ def _forget_author(session: Session, address: str, name: str, *, since: int, unt
         update(Override)
         .where(col(Override.author) == address, col(Override.created_at).between(since, until))
         .values(author=name)
+    )
+    session.exec(
+        update(Ask)
+        .where(col(Ask.decided_by) == address, col(Ask.decided_at).between(since, until))
+        .values(decided_by=name)
+    )
+    session.exec(
+        update(Plan)
+        .where(col(Plan.edited_by) == address, col(Plan.edited_at).between(since, until))
+        .values(edited_by=name)
     )

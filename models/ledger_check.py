@@ -101,7 +101,8 @@ def check(
         database.read_now(_check_hours, hours, report)
         if on_piece is not None:
             on_piece(done + 1, len(pieces))
-        time.sleep(rest * (time.perf_counter() - began))
+        if rest:
+            time.sleep(rest * (time.perf_counter() - began))
     database.read_now(_check_months, report)
     database.read_now(_check_reservations, report, now_ms=now_ms)
     return report

@@ -85,12 +85,19 @@ class Step:
         return self.account_value if self.key is None else self.key.value
 
 
-@dataclass(frozen=True, slots=True)
 class Sheet:
-    """The plan of an account and every override in force on it, newest first."""
+    """The plan of an account and every override in force on it; `rows` come newest first."""
 
-    plan: Plan
-    rows: list[Override]
+    def __init__(self, plan: Plan, rows: Collection[Override]) -> None:
+        self.plan = plan
+        self._rows: defaultdict[tuple[int | None, str], list[Override]] = defaultdict(list)
+        for row in rows:
+            self._rows[row.key_id, row.limit_name].append(row)
+
+    @property
+    def key_ids(self) -> set[int]:
+        """Keys that have a value of their own."""
+        return {key_id for key_id, _ in self._rows if key_id is not None}
 
     def steps(self, key_id: int | None) -> dict[Limit, Step]:
         """Of one key, or of the account alone. A key of somebody else has nothing of its own here."""
@@ -101,12 +108,12 @@ class Sheet:
         }
 
     def _step(self, name: Limit, plan_value: int | None, key_id: int | None) -> Step:
-        mine = [row for row in self.rows if row.limit_name == name]
-        of_key = [] if key_id is None else [row for row in mine if row.key_id == key_id]
+        of_account = self._rows.get((None, name), ())
+        of_key = () if key_id is None else self._rows.get((key_id, name), ())
         return Step(
             self.plan.name,
             plan_value,
-            account=next((row for row in mine if row.key_id is None), None),
+            account=next(iter(of_account), None),
             staff=next((row for row in of_key if row.is_staff), None),
             own=next((row for row in of_key if not row.is_staff), None),
         )

@@ -12,6 +12,7 @@ from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
 from models import accounts, keys, limits, logins
+from models.asks import Ask
 from models.audit import AuditRow
 from models.keys import ApiKey
 from models.ledger import RequestRow
@@ -63,6 +64,7 @@ def account(session: Session, account_id: int, *, now: int) -> dict[str, Any]:
             )
         ],
         "limits": _limits(session, account_id, names, now=now),
+        "asked_for": _asked_for(session, account_id),
         "audit": _audit(session, account_id),
     }
 
@@ -130,6 +132,23 @@ def _limits(session: Session, account_id: int, names: dict[int, str], *, now: in
             for row in history
         ],
     }
+
+
+def _asked_for(session: Session, account_id: int) -> list[Row]:
+    asked = session.exec(select(Ask).where(Ask.account_id == account_id).order_by(col(Ask.id)))
+    return [
+        {
+            "at": moment(one.asked_at),
+            "limit": one.limit_name,
+            "wanted": one.wanted,
+            "why": one.why,
+            "state": one.state,
+            "granted": one.granted,
+            "answer": one.answer,
+            "decided_at": moment(one.decided_at),
+        }
+        for one in asked
+    ]
 
 
 def _audit(session: Session, account_id: int) -> list[Row]:

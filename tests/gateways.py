@@ -15,10 +15,11 @@ from sqlmodel import Session, select
 
 from api.admission import Admission
 from api.auth import Authenticator
+from api.breaker import Breakers
 from api.gateway import create_gateway
 from api.metering import Ledger
 from api.pipeline import Pipeline
-from api.providers import Access, create_providers
+from api.providers import Access, Timeouts, create_providers
 from api.providers.http import Transport
 from api.routing import Router
 from app.serving import InnerServer, loopback_server
@@ -30,6 +31,8 @@ from models.notices import Notices
 from models.passes import Passes
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
+NEVER = 10**9
+PATIENT = Timeouts(connect=30, first_byte=30, idle=30, total=60)
 
 
 class Gateway:
@@ -43,12 +46,15 @@ class Gateway:
         *,
         max_body: int,
         silence_seconds: float,
+        timeouts: Timeouts,
+        retry_share: float,
+        failures: int,
     ) -> None:
         self.clock = Clock(NOON)
         self.database = database
         self.live = MemoryLive(self.clock)
         self.catalog = offer
-        self.transport = Transport(idle_seconds=30)
+        self.transport = Transport(timeouts)
         providers = create_providers(self.transport, access)
         self.ledger = Ledger(database, self.clock)
         self.notices = Notices()
@@ -63,6 +69,8 @@ class Gateway:
             max_body=max_body,
             notices=self.notices,
             silence_seconds=silence_seconds,
+            breakers=Breakers(self.notices, clock=self.clock, now=self.clock, failures=failures),
+            retry_share=retry_share,
         )
         self.app = create_gateway(self.pipeline, self.catalog, version="test")
         self._loop = asyncio.new_event_loop()
@@ -104,6 +112,13 @@ class Gateway:
         if self.pipeline.parts.running:
             await asyncio.wait(set(self.pipeline.parts.running), timeout=20)
         await self.ledger.drained()
+
+    async def idle(self) -> None:
+        """When, besides, no connection to an upstream carries a call."""
+        await self.settled()
+        async with asyncio.timeout(20):
+            while self.transport.in_use:  # noqa: ASYNC110  a closed connection tells nobody
+                await asyncio.sleep(0.001)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Something in the gateway's own loop."""
@@ -150,13 +165,26 @@ def running_gateway(
     max_body: int = 1024 * 1024,
     silence_seconds: float = 15,
     offer: catalog.Catalog | None = None,
+    timeouts: Timeouts = PATIENT,
+    retry_share: float = 0,
+    failures: int = NEVER,
 ) -> Iterator[Gateway]:
-    """A gateway on SQLite with plans and no accounts; `offer` is the release's own catalog unless told."""
+    """A gateway on SQLite with plans and no accounts; `offer` is the release's own catalog unless told. Without
+    second tries and with breakers that never open unless told, so that each script is one answer."""
     database = Database(f"sqlite:///{directory}/gateway.db", durability="normal")
     database.migrate()
     database.run_now(limits.ensure_plans, starter_requests=1_000, starter_tokens=5_000_000)
     offer = offer or catalog.load(catalog.default_path())
-    gateway = Gateway(database, access, offer, max_body=max_body, silence_seconds=silence_seconds)
+    gateway = Gateway(
+        database,
+        access,
+        offer,
+        max_body=max_body,
+        silence_seconds=silence_seconds,
+        timeouts=timeouts,
+        retry_share=retry_share,
+        failures=failures,
+    )
     started = threading.Event()
     thread = threading.Thread(target=gateway.serve, args=(started.set,), name="gateway")
     thread.start()

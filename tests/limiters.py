@@ -36,12 +36,11 @@ class Gate:
         self._database = database
         self._runner = asyncio.Runner()
         self.live: Live
-        if backend == "memory":
+        if database is None or backend == "memory":
             self.live = MemoryLive(self.clock)
-        elif backend == "database" and database is not None:
+        elif backend == "database":
             self.live = DatabaseLive(database, self.clock, process=lambda: 1)
         else:
-            assert database is not None
             self.live = RedisLive(
                 backend, known=counts.known_in(database), clock=self.clock, answer_s=PATIENT_S
             )

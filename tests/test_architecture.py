@@ -22,16 +22,20 @@ API_PARTS = {
     "providers": CANONICAL,
     "sandbox": CANONICAL,
     **{step: CANONICAL | {"wires", "providers"} for step in STEPS},
+    "breaker": CANONICAL,
+    "second_try": CANONICAL | {"breaker", "providers"},
     "client": CANONICAL | {"wires"},
     "outlet": {"client"},
     "failures": CANONICAL | {"wires", "providers"},
-    "work": CANONICAL | STEPS | {"wires", "providers", "client"},
+    "work": CANONICAL | STEPS | {"wires", "providers", "client", "breaker", "second_try"},
     "settlement": CANONICAL | STEPS | {"client", "work"},
     "exchange": CANONICAL
     | STEPS
-    | {"wires", "providers", "client", "outlet", "failures", "settlement", "work"},
+    | {"wires", "providers", "client", "outlet", "failures", "settlement", "work", "breaker", "second_try"},
     "upkeep": CANONICAL | STEPS | {"work"},
-    "pipeline": CANONICAL | STEPS | {"wires", "providers", "client", "outlet", "exchange", "work"},
+    "pipeline": CANONICAL
+    | STEPS
+    | {"wires", "providers", "client", "outlet", "exchange", "work", "breaker", "second_try"},
     "openapi": CANONICAL,
     "gateway": CANONICAL | {"auth", "client", "openapi", "pipeline"},
 }

@@ -7,6 +7,7 @@ from typing import Final
 from api.providers import anthropic, openai, openai_compatible
 from api.providers.base import Access as Access
 from api.providers.base import Provider
+from api.providers.base import Timeouts as Timeouts
 from api.providers.http import Transport
 
 VENDORS: Final[dict[str, ModuleType]] = {

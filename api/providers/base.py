@@ -7,17 +7,31 @@ from typing import Final, Protocol
 from api.errors import Kind
 from api.types import WireName
 
-MAX_REPLY_BYTES: Final = 32 * 1024 * 1024
-"""The largest answer that is held whole."""
+MAX_REPLY_BYTES: Final = 16 * 1024 * 1024
+"""The largest answer that is held whole: ten times the longest that any model can write, and while it is read it
+costs up to three times its size."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One try: the wire decides the path, `body` is sent as it is."""
+    """One try: the wire decides the path, `body` is sent as it is. `is_whole`: the client waits for the whole answer,
+    which has a time limit in all then, however it is asked for upstream."""
 
     wire: WireName
     body: bytes
     is_stream: bool
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Of one try, in seconds: until the connection stands, from then until the headers of the answer, the longest
+    silence after them, and in all where the client waits for the whole answer."""
+
+    connect: float = 10
+    first_byte: float = 600
+    idle: float = 600
+    total: float = 900
 
 
 @dataclass(frozen=True, slots=True)

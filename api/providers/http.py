@@ -2,41 +2,60 @@
 
 aiohttp, because httpx costs ten times as much per call and loses pool slots when calls are cancelled. Nothing
 of the environment is used (no proxy variables, no .netrc), redirects are not followed, cookies are not kept,
-and only `identity` is asked for, so that bytes can be passed through. A connection that the vendor had closed
-while it lay idle is replaced once, before anything of an answer was seen.
+and only `identity` is asked for, so that bytes can be passed through. Whether another try is made after a failure is
+not decided here; what the vendor's side can cost is bounded: number and size of headers, bytes read ahead, time.
 """
 
 import asyncio
-import errno
 from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
 
-from api.providers.base import MAX_REPLY_BYTES, Access, UpstreamCall, UpstreamFailure, UpstreamReply
+from api.providers.base import (
+    MAX_REPLY_BYTES,
+    Access,
+    Timeouts,
+    UpstreamCall,
+    UpstreamFailure,
+    UpstreamReply,
+)
 from api.types import WireName
 
-CONNECT_SECONDS: Final = 10
+READ_BYTES: Final = 64 * 1024
+"""Read ahead of the client: twice as much at most, then the upstream is held back."""
+MAX_HEADERS: Final = 128
+MAX_HEADER_BYTES: Final = 8 * 1024
+"""Of one header, and of the status line."""
 
 
 class Transport:
-    """Owns the client session; made inside the running loop by `start`. `idle_seconds` is how long an
-    upstream may be silent before it is given up (plain calls of reasoning models are silent for minutes)."""
+    """Owns the client session; made inside the running loop by `start`."""
 
-    def __init__(self, *, idle_seconds: float) -> None:
-        self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds or None
-        )
+    def __init__(self, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  frozen
+        self._timeouts = timeouts
+        connect = timeouts.connect
+        self._streamed = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
+        self._whole = aiohttp.ClientTimeout(total=timeouts.total, connect=connect, sock_connect=connect)
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def in_use(self) -> int:
+        """Connections that carry a call right now."""
+        connector = self._session.connector if self._session is not None else None
+        return 0 if connector is None else len(connector._acquired)
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             auto_decompress=False,
             trust_env=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            read_bufsize=READ_BYTES,
+            max_headers=MAX_HEADERS,
+            max_field_size=MAX_HEADER_BYTES,
+            max_line_size=MAX_HEADER_BYTES,
         )
 
     async def stop(self) -> None:
@@ -44,46 +63,35 @@ class Transport:
             await self._session.close()
             self._session = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> "HttpReply":
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, is_whole: bool = False
+    ) -> "HttpReply":
         """One POST. Raises UpstreamFailure `upstream_timeout` or `upstream_error` when no answer comes."""
-        if self._session is None:
+        session, limits = self._session, self._timeouts
+        if session is None:
             raise UpstreamFailure("upstream_unavailable", "the upstream client is not running")
+        timeout = self._whole if is_whole else self._streamed
         try:
-            return await self._post_once(self._session, url, headers, body)
-        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-            pass
-        except TimeoutError as error:
-            raise UpstreamFailure("upstream_timeout", f"no answer in time: {error!r}") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if not _was_reset(error):
-                raise UpstreamFailure("upstream_error", f"no answer: {error!r}") from error
-        try:
-            return await self._post_once(self._session, url, headers, body)
+            # Around the headers as a whole: each byte of them would start the clock of a silence anew.
+            async with asyncio.timeout(limits.connect + limits.first_byte):
+                response = await session.post(
+                    url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+                )
         except TimeoutError as error:
             raise UpstreamFailure("upstream_timeout", f"no answer in time: {error!r}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise UpstreamFailure("upstream_error", f"no answer: {error!r}") from error
-
-    @staticmethod
-    async def _post_once(
-        session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: bytes
-    ) -> "HttpReply":
-        response = await session.post(url, data=body, headers=headers, allow_redirects=False)
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding not in ("identity", ""):
             response.close()
             raise UpstreamFailure(
                 "upstream_error", f"the answer is encoded as {encoding!r}, identity was asked"
             )
+        connection = response.connection  # None when the whole answer is here
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = limits.idle
+            connection.protocol.start_timeout()
         return HttpReply(response)
-
-
-def _was_reset(error: Exception) -> bool:
-    """Whether an established connection was reset, as balancers do to idle ones."""
-    is_established = isinstance(error, aiohttp.ClientOSError) and not isinstance(
-        error, aiohttp.ClientConnectorError
-    )
-    return is_established and getattr(error, "errno", None) in (errno.ECONNRESET, errno.EPIPE)
 
 
 class HttpReply:
@@ -108,7 +116,7 @@ class HttpReply:
     async def next_chunk(self) -> bytes:
         try:
             return await self._response.content.readany()
-        except aiohttp.ServerTimeoutError as error:
+        except TimeoutError as error:
             raise UpstreamFailure("upstream_timeout", f"the answer stalled: {error!r}") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise UpstreamFailure("upstream_disconnected", f"the answer broke off: {error!r}") from error
@@ -165,4 +173,4 @@ class HttpProvider:
 
     async def send(self, call: UpstreamCall) -> UpstreamReply:
         headers = self._stream_headers if call.is_stream else self._headers
-        return await self._transport.post(self._urls[call.wire], headers, call.body)
+        return await self._transport.post(self._urls[call.wire], headers, call.body, is_whole=call.is_whole)

@@ -6,6 +6,7 @@ same request goes out once more without asking for a summary, and no later one a
 """
 
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -73,7 +74,7 @@ def _without_summary(call: UpstreamCall) -> UpstreamCall | None:
     reasoning = body.get("reasoning")
     if not isinstance(reasoning, dict) or reasoning.pop("summary", None) is None:
         return None
-    return UpstreamCall(call.wire, msgspec.json.encode(body), call.is_stream)
+    return replace(call, body=msgspec.json.encode(body))
 
 
 def _is_about_summaries(body: bytes) -> bool:

@@ -5,6 +5,7 @@ Older releases of these servers know the bound of an answer by its old name alon
 that ignored it would write on without end.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ def create(transport: Transport, name: str, access: Access) -> "Compatible":
 class Compatible(HttpProvider):
     async def send(self, call: UpstreamCall) -> UpstreamReply:
         if call.wire == "openai_chat":
-            call = UpstreamCall(call.wire, _bounded_twice(call.body), call.is_stream)
+            call = replace(call, body=_bounded_twice(call.body))
         return await super().send(call)
 
 

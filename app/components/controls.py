@@ -60,6 +60,7 @@ def segmented(
     with group:
         for each, word in choices.items():
             element = tag("button", word, type="button", aria_pressed=str(each == value).lower()).mark(word)
+            set_attributes(element, data_act=f"choose {label}", data_id=each)  # found again when drawn anew
             element.on("click", lambda each=each: choose(each), args=[])
             buttons[each] = element
     return group

@@ -21,7 +21,7 @@ _TICKED: Final = """(e) => {
   const values = [...facet.querySelectorAll("input:checked")].map((box) => box.value);
   emit(facet.dataset.facet, values);
 }"""
-_CLEARED: Final = "(e) => { if (e.target.closest('[data-clear]')) emit(); }"
+_CLEARED: Final = "(e) => { if (e.target.closest('[data-unfilter]')) emit(); }"
 SHOWN: Final = 40
 
 
@@ -89,7 +89,7 @@ def render(facets: Sequence[Facet], *, is_open: str = "") -> Markup:
     if any(facet.chosen for facet in facets):
         parts.append(
             Markup(
-                '<button type="button" class="s-button s-slim s-quiet-button" data-clear="">Clear filters</button>'
+                '<button type="button" class="s-button s-slim s-quiet-button" data-unfilter="">Clear filters</button>'
             )
         )
     return Markup("").join(parts)

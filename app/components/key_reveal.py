@@ -46,7 +46,7 @@ class KeyReveal:
             box = tag("div", "", "s-stack")
             with box:
                 _secret_line(issued, address.base_url(self._services, request))
-                code_tabs(programs(self._services, request, issued.secret), label="Language")
+                code_tabs(programs(self._services, request, issued), label="Language")
             news = tag("div", "", "s-arrival", role="status")
             with news:
                 html(_waiting())
@@ -98,9 +98,10 @@ def _once(issued: Issued) -> str:
     return f"{once} The old one works until {words.utc_day(until)}." if issued.is_rotation and until else once
 
 
-def programs(services: Services, request: Request, secret: str) -> dict[str, str]:
+def programs(services: Services, request: Request, issued: Issued) -> dict[str, str]:
     """The samples of the documentation with the key in place of the variable: they run as they stand."""
-    base_url, model = address.base_url(services, request), address.sample_model(services)
+    base_url, secret = address.base_url(services, request), issued.secret
+    model = address.sample_model(services, issued.key.models)
     shell = samples.text("quickstart", "curl", base_url=base_url, model=model)
     python = samples.text("quickstart", "python", base_url=base_url, model=model)
     script = samples.text("quickstart", "javascript", base_url=base_url, model=model)

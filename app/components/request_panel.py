@@ -48,7 +48,7 @@ def render(details: Details, *, now: int) -> Markup:
 def _admitted(details: Details, row: RequestRow) -> Markup:
     happened: list[Line] = [
         ("Status", status_pill(details.entry)),
-        ("What happened", _OUTCOMES.get(row.outcome, "")),
+        ("Outcome", _OUTCOMES.get(row.outcome, "")),
     ]
     if row.http_status is not None:
         happened.append(("HTTP status", str(row.http_status)))
@@ -165,11 +165,7 @@ def _decision(details: Details, row: RequestRow) -> list[Line]:
         begin = words.utc_day(hour).removesuffix(" UTC")
         lines.append(("Hour", f"{begin} to {words.utc(hour + 3600)}"))
         lines.append(("Place in it", f"Request {words.exact(details.hour_place)} of the account"))
-    held = (
-        words.plural(row.reserved_tokens, "token")
-        if row.reserved_tokens
-        else "Nothing: no monthly cap applied"
-    )
+    held = words.plural(row.reserved_tokens, "token") if row.reserved_tokens else "Nothing"
     lines.append(("Held of the month", held))
     return lines
 

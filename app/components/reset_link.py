@@ -7,14 +7,17 @@ from app.components.controls import button, copy_button
 from app.components.dialogs import Dialog
 from app.components.elements import set_attributes, tag
 from app.services import Services
-from models import logins
+from models import accounts, logins
 from models.logins import Viewer
 
 
-async def show(services: Services, dialog: Dialog, staff: Viewer, account_id: int, email: str) -> None:
+async def show(services: Services, dialog: Dialog, staff: Viewer, account_id: int) -> None:
     """Makes it and opens the dialog with it. `staff` is who may do so now, checked by the caller. Raises
     `NoSuchAccount`."""
     request = ui.context.client.request
+    account = await services.database.read(accounts.get, account_id)
+    if account is None:
+        raise accounts.NoSuchAccount
     token = await services.database.run(
         logins.issue_reset,
         account_id,
@@ -25,8 +28,8 @@ async def show(services: Services, dialog: Dialog, staff: Viewer, account_id: in
     with dialog.filled("Reset link"):
         tag(
             "p",
-            f"Give it to the owner of {email}, and to nobody else. It sets a new password once, within an hour, and "
-            "ends all logins of that account.",
+            f"Give it to the owner of {account.email} and to nobody else. It sets a new password once, within an "
+            "hour, and ends all logins of that account.",
             "s-quiet",
         )
         with tag("div", "", "s-field"):

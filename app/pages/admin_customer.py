@@ -13,8 +13,9 @@ from nicegui import ui
 
 from app import components, frame, words
 from app.binding import bind_now
-from app.components import Column, key_limits, ladder, override_form, tag
+from app.components import Column, key_limits, ladder, override_form, reset_link, tag
 from app.components.override_form import Asked
+from app.notices_by_mail import tell_limit_changed
 from app.pages import admin_audit, admin_customers, admin_frame, limits_view
 from app.pages.admin_frame import staff
 from app.pages.admin_preview import Preview
@@ -87,6 +88,9 @@ class _Customer:
     async def _frame(self, overview: AccountLimits) -> None:
         account = overview.account
         with frame.title(account.email, f"Account {account.id}, since {words.utc_day(account.created_at)}"):
+            self._acts = tag("div", "", "s-actions")
+        with self._acts:
+            components.button("Make a reset link", kind="plain", on_click=self._make_reset_link)
             components.button("Override account", kind="plain", on_click=self._open_account)
             self._state_button = tag("div")
         await admin_frame.tabs(self._services, "/app/admin")
@@ -96,9 +100,9 @@ class _Customer:
 
     def _draw_head(self, view: View, suspension: AuditRow | None, *, has_override: bool) -> None:
         account = view.overview.account
-        is_suspended = account.suspended_at is not None
+        is_suspended, is_deleted = account.suspended_at is not None, account.deleted_at is not None
         marks = admin_customers.marks(account.plan, is_admin=account.is_admin, has_override=has_override)
-        components.html(admin_customers.state(account.suspended_at) + marks, "s-line")
+        components.html(admin_customers.state(account) + marks, "s-line")
         if suspension is not None:
             components.banner(
                 "bad",
@@ -107,6 +111,7 @@ class _Customer:
                 ).format(words.ago(suspension.at, view.now), suspension.actor, suspension.reason),
             )
         self._state_button.clear()
+        self._acts.visible = not is_deleted
         with self._state_button:
             word = "Resume" if is_suspended else "Suspend"
             components.button(
@@ -160,6 +165,13 @@ class _Customer:
             caption="Overrides, newest first",
             on_act=self._undo,
         )
+
+    async def _make_reset_link(self) -> None:
+        try:
+            viewer = await staff(self._services, self._viewer)
+            await reset_link.show(self._services, self._dialog, viewer, self._account_id)
+        except Refused as reason:
+            components.toast(str(reason), "bad")
 
     async def _open_account(self) -> None:
         view = await self._read()
@@ -223,6 +235,14 @@ class _Customer:
                 now=now,
             )
         await self._saved(_change_words(asked, change))
+        await tell_limit_changed(
+            self._services,
+            self._account_id,
+            asked.name,
+            change,
+            reason=asked.reason,
+            until=asked.until,
+        )
 
     async def _save_key(self, one: KeyLimits, asked: Asked, shown: Ladders) -> None:
         """Raises what is refused, for the form to show."""
@@ -242,6 +262,15 @@ class _Customer:
             now=self._services.now(),
         )
         await self._saved(_change_words(asked, change))
+        await tell_limit_changed(
+            self._services,
+            self._account_id,
+            asked.name,
+            change,
+            reason=asked.reason,
+            until=asked.until,
+            key_name=one.key.name,
+        )
 
     async def _undo(self, _: str, override_id: str) -> None:
         try:
@@ -258,7 +287,11 @@ class _Customer:
             components.toast(str(reason), "bad")
             await self.load()
             return
-        await self._saved(f"Undone: {limits_view.changed(limits.known(row.limit_name), change)}")
+        name = limits.known(row.limit_name)
+        await self._saved(f"Undone: {limits_view.changed(name, change)}")
+        await tell_limit_changed(
+            self._services, self._account_id, name, change, reason="An earlier change was undone."
+        )
 
     def _ask_state(self, *, is_suspended: bool) -> None:
         act = "Resume" if is_suspended else "Suspend"
@@ -300,8 +333,8 @@ class _Customer:
         await bind_now(self._services, self._account_id)
         assert self._content is not None
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
+            self._dialog.close()
             components.toast(f"{said}, from the next request")
 
 

@@ -11,6 +11,7 @@ from app.components import Column, meter, tag
 from app.pages import admin_frame
 from app.services import Services
 from models import customers, windows
+from models.accounts import Account
 from models.customers import Customer
 from models.live import Limit, Standing
 from models.logins import Viewer
@@ -102,8 +103,12 @@ class _Search:
                 components.button("Show older accounts", kind="plain", on_click=self._more)
 
 
-def state(suspended_at: int | None) -> Markup:
-    return components.pill("good", "Active") if suspended_at is None else components.pill("bad", "Suspended")
+def state(account: Account) -> Markup:
+    if account.deleted_at is not None:
+        return components.pill("plain", "Deleted")
+    if account.suspended_at is not None:
+        return components.pill("bad", "Suspended")
+    return components.pill("good", "Active")
 
 
 def marks(plan: str, *, is_admin: bool, has_override: bool = False) -> Markup:
@@ -132,7 +137,7 @@ def _row(one: Customer, now: int) -> tuple[Markup, ...]:
     )
     return (
         who,
-        state(account.suspended_at),
+        state(account),
         marks(account.plan, is_admin=account.is_admin, has_override=one.has_override),
         _slim(hour, "Requests", now),
         _slim(month, "Tokens", now),

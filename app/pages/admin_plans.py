@@ -165,8 +165,8 @@ class _Plans:
 
     async def _done(self, said: str) -> None:
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
+            self._dialog.close()
         self._saved.clear()
         with self._saved:
             components.banner("good", f"{said}.")

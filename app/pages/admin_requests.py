@@ -8,6 +8,7 @@ from app import components, frame, words
 from app.binding import bind_now
 from app.components import Column, ladder, numbers, override_form, tag
 from app.components.override_form import Unclear
+from app.notices_by_mail import tell_limit_changed
 from app.pages import admin_frame, limits_asks, limits_view
 from app.pages.admin_frame import staff
 from app.pages.admin_preview import Preview
@@ -200,6 +201,14 @@ class _Requests:
         await bind_now(self._services, line.ask.account_id)
         said = limits_view.changed(limits.known(line.ask.limit_name), change)
         await self._decided_now(f"Granted: {said}, from the next request")
+        await tell_limit_changed(
+            self._services,
+            line.ask.account_id,
+            limits.known(line.ask.limit_name),
+            change,
+            reason=reason,
+            until=override_form.until(values.get("until", "")),
+        )
 
     async def _decline(self, line: AskLine, reason: str) -> None:
         """Raises what is refused."""
@@ -217,8 +226,8 @@ class _Requests:
 
     async def _decided_now(self, said: str) -> None:
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
+            self._dialog.close()
             components.toast(said)
 
 

@@ -26,10 +26,10 @@ from models.logins import Viewer
 from models.windows import DAY, HOUR
 
 OVERLAPS: Final = {
-    str(DAY): "24 hours",
+    "0": "No time: it stops at once",
     str(HOUR): "1 hour",
+    str(DAY): "24 hours",
     str(7 * DAY): "7 days",
-    "0": "None: the old secret stops at once",
 }
 
 
@@ -111,7 +111,7 @@ class KeyActs:
                     f"The secret …{key.last4} was never used, so it is taken for lost and replaced. "
                     f"…{key.old_last4} stays for as long as you choose.",
                 )
-            key_forms.overlap(rotate, OVERLAPS)
+            key_forms.overlap(rotate, OVERLAPS, value=str(DAY))
 
     async def reissue(self, key: ApiKey) -> None:
         """For a secret that was lost before its first use: one click."""

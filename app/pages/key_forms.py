@@ -50,7 +50,7 @@ def name(save: Callable[[str], Awaitable[None]], *, value: str, button: str) -> 
         _buttons(button)
 
 
-def overlap(save: Callable[[int], Awaitable[None]], choices: Mapping[str, str]) -> None:
+def overlap(save: Callable[[int], Awaitable[None]], choices: Mapping[str, str], *, value: str) -> None:
     """How long the old secret stays, in seconds -> words."""
 
     async def submit(values: dict[str, str]) -> None:
@@ -66,7 +66,7 @@ def overlap(save: Callable[[int], Awaitable[None]], choices: Mapping[str, str]) 
             "The old secret stays for",
             choices,
             name="overlap",
-            value=next(iter(choices)),
+            value=value,
             help="Until then both work. Its page shows which of them is still used, and can end the old one early.",
         )
         _buttons("Rotate key")

@@ -238,9 +238,8 @@ class _Page:
         )
         await bind_now(self._services, viewer.account_id)
         with self._content:  # closing the dialog deletes the form in which this handler began
-            self._dialog.close()
             await self.load()
-            ui.run_javascript(f"document.querySelector('[data-id=\"{one.key.public_id}\"]')?.focus()")
+            self._dialog.close()  # after the page is drawn anew: a click before would meet a button that goes away
         self._tell(one, changes)
 
     def _tell(self, one: KeyLimits, changes: dict[Limit, limits.Change]) -> None:

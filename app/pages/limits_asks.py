@@ -106,8 +106,8 @@ class Asks:
         await self._services.database.run(
             asks.ask, viewer.account_id, name, wanted, why=why, actor=viewer.email, now=self._services.now()
         )
-        self._dialog.close()
         await self._on_change()
+        self._dialog.close()
         components.toast("Asked. The answer will stand on this page.")
 
     async def _act(self, _: str, ask_id: str) -> None:

@@ -191,7 +191,8 @@ def changed(name: Limit, change: limits.Change) -> str:
 
 
 def alert_notices(view: View) -> Markup:
-    """What stands at an alert level now, and when that is over."""
+    """What stands at an alert level now, and when that is over, but for what stands above every page."""
+    above = next((alert for alert in view.whole.alerts if alert.is_highest), None)
     lines = [
         Markup('<div class="s-banner s-banner-{}" role="note"><span>{} Resets {}.</span></div>').format(
             "bad" if alert.is_highest else "caution" if alert.level > alerts.DEFAULT_LEVELS[0] else "note",
@@ -199,6 +200,7 @@ def alert_notices(view: View) -> Markup:
             words.until(alert.resets_at, view.now),
         )
         for alert in view.whole.alerts
+        if alert is not above
     ]
     return components.joined(lines, "s-stack s-tight") if lines else Markup("")
 

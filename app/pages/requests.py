@@ -218,7 +218,11 @@ class _Page:
             )
 
     def _draw_none(self) -> None:
-        with components.empty_card("requests", "No request matches", "Nothing kept is so."):
+        with components.empty_card(
+            "requests",
+            "No request matches",
+            "Nothing that is kept fits this view, these filters and this time.",
+        ):
             components.button("Show all requests", kind="plain", on_click=lambda: self._put(Shown()))
 
     def _draw_first(self) -> None:
@@ -241,22 +245,17 @@ class _Page:
 
     def _draw_below(self, page: Page) -> None:
         tag("p", words.plural(len(page.entries), "entry", "entries") + " on this page", "s-faint s-small")
+        first, last = (page.entries[0].cursor, page.entries[-1].cursor) if page.entries else (None, None)
+        turns = []
         with tag("div", "", "s-line"):
             if page.newer:
                 components.button("Newest", kind="quiet", size="slim", on_click=self._newest)
-                first = page.entries[0].cursor if page.entries else None
-                components.button(
-                    "Newer",
-                    kind="plain",
-                    size="slim",
-                    icon="left",
-                    on_click=lambda: self._turn(after=first),
-                )
+                turns.append(("Newer", lambda: self._turn(after=first)))
             if page.older:
-                last = page.entries[-1].cursor
-                components.button(
-                    "Older", kind="plain", size="slim", on_click=lambda: self._turn(before=last)
-                )
+                turns.append(("Older", lambda: self._turn(before=last)))
+            for word, turn in turns:
+                button = components.button(word, kind="plain", size="slim", on_click=turn)
+                set_attributes(button, data_act="turn", data_id=word)  # keeps the focus
 
     async def _turn(self, *, before: Cursor | None = None, after: Cursor | None = None) -> None:
         await self._put(replace(self._shown, before=before, after=after, request=""))

@@ -273,12 +273,13 @@ class _Page:
                     on_change=lambda chosen: self._put(replace(self._shown, bucket=cast(Bucket, chosen))),
                 )
             is_table = shown.view == "table"
-            components.button(
+            toggle = components.button(
                 "Show as chart" if is_table else "Show as table",
                 kind="plain",
                 size="slim",
                 on_click=lambda: self._put(replace(self._shown, view="chart" if is_table else "table")),
             )
+            set_attributes(toggle, data_act="view", data_id="other")
 
     def _draw_figure(self) -> None:
         shown, drawn = self._shown, self._drawn

@@ -14,7 +14,7 @@ def router(*, openai: str | None = "k", anthropic: str | None = "k") -> Router:
         "openai": Access("http://127.0.0.1:1/v1", openai),
         "anthropic": Access("http://127.0.0.1:1", anthropic),
     }
-    return Router(catalog.load(catalog.default_path()), create_providers(Transport(idle_seconds=1), access))
+    return Router(catalog.load(catalog.default_path()), create_providers(Transport(), access))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,9 @@ from simulated import House
 from sqlmodel import Session
 
 from app import device_words, mail, own_data
-from app.components import Dialog, reset_link
 from app.login import LoggedOut
-from models import accounts, logins
+from models import accounts, audit, deletion, logins
 from models.accounts import Account
-from models.logins import Viewer
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
 IPHONE = (
@@ -194,17 +192,34 @@ def test_a_reset_link_of_an_admin_is_shown_once_and_works(tmp_path: Path) -> Non
     async def story(house: House) -> None:
         boss = house.account("boss@example.com", is_admin=True)
         alice = house.account("alice@example.com")
-        user = await house.visit("/app", boss)
-        assert user.client is not None
-        with user.client:
-            dialog = Dialog()
-            viewer = Viewer("", boss.id, boss.email, True, house.now())
-            await reset_link.show(house.services, dialog, viewer, alice.id, alice.email)
+        user = await house.visit(f"/app/admin/c/{alice.id}", boss)
+        await simulated.press(user, "Make a reset link")
         link = simulated.the(user, lambda one: "Link" in one._markers).props["^value"]
         assert re.fullmatch(r"http://test/reset/[\w-]{43}", link)
         token = link.rpartition("/")[2]
         used = house.database.run_now(logins.use_reset, token, "hash", now=house.now())
         assert used == alice.id
+        rows = house.database.read_now(audit.last, account_id=alice.id, limit=5)
+        assert ("reset.issue", "boss@example.com") in [(row.act, row.actor) for row in rows]
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_reset_link_needs_a_fresh_login_of_an_admin_and_an_account_that_is_there(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        boss = house.account("boss@example.com", is_admin=True)
+        alice = house.account("alice@example.com")
+        gone = house.account("gone@example.com")
+        house.database.run_now(deletion.delete_account, gone.id, now=house.now())
+        user = await house.visit(f"/app/admin/c/{gone.id}", boss)
+        assert "Deleted" in simulated.shown(user)
+        await simulated.press(user, "Make a reset link")
+        user = await house.visit(f"/app/admin/c/{alice.id}", boss)
+        house.clock.advance(15 * 60)
+        await simulated.press(user, "Make a reset link")
+        assert "Reset link" not in simulated.shown(user)
+        rows = house.database.read_now(audit.last, limit=50)
+        assert "reset.issue" not in [row.act for row in rows]
 
     simulated.run(tmp_path, story)
 

@@ -156,6 +156,22 @@ def test_a_secret_that_was_lost_is_issued_again_in_one_click(tmp_path: Path) -> 
     simulated.run(tmp_path, story)
 
 
+def test_the_samples_beside_a_new_secret_ask_for_a_model_that_its_key_may_use(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        house.database.run_now(
+            key_settings.set_models, alice.id, key.public_id, ["gpt-5"], actor=alice.email, now=NOW
+        )
+        user = await house.visit("/app/keys", alice)
+        await simulated.press_in_row(user, "reissue", key.public_id)
+        said = simulated.shown(user)
+        assert '"model": "gpt-5"' in said
+        assert "gpt-5-mini" not in said
+
+    simulated.run(tmp_path, story)
+
+
 def test_a_secret_that_is_used_at_this_moment_is_not_taken_for_lost(tmp_path: Path) -> None:
     async def story(house: House) -> None:
         alice = house.account("alice@example.com")

@@ -88,6 +88,12 @@ def test_the_key_of_a_provider_of_ones_own_is_found_where_options_are(
         ("STARSCOO_MAX_BODY", "1"),
         ("STARSCOO_MAX_BODY", "large"),
         ("STARSCOO_SIGNUP", "yes"),
+        ("STARSCOO_SMTP_URL", "mail.example.com:587"),
+        ("STARSCOO_SMTP_URL", "smtp://"),
+        ("STARSCOO_SMTP_URL", "smtp://mail.example.com:port"),
+        ("STARSCOO_SMTP_URL", "smtp://user@mail.example.com"),
+        ("STARSCOO_SMTP_URL", "smtps://mail.example.com?tls=off"),
+        ("STARSCOO_MAIL_FROM", "Starscoo"),
         ("STARSCOO_STARTER_HOURLY_REQUESTS", "-1"),
         ("STARSCOO_STARTER_MONTHLY_TOKENS", "many"),
         ("OPENAI_API_KEY", "sk-two words"),
@@ -112,6 +118,7 @@ def test_a_wrong_value_is_one_line_that_names_it_and_what_is_allowed(
         ("ANTHROPIC_API_KEY", "hush\thush"),
         ("STARSCOO_DATABASE_URL", "mysql://starscoo:hush@localhost/starscoo"),
         ("STARSCOO_REDIS_URL", "http://:hush@localhost"),
+        ("STARSCOO_SMTP_URL", "smtp://user:hush@localhost/path"),
         ("OPENAI_BASE_URL", "https://someone:hush@localhost"),
         ("OPENAI_BASE_URL", "sk-hush"),
     ],
@@ -121,6 +128,17 @@ def test_a_wrong_value_that_may_hold_a_secret_is_not_repeated(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert "hush" not in refusal(capsys)
+
+
+def test_mails_need_the_address_with_which_their_links_begin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STARSCOO_SMTP_URL", "smtp://post:word@mail.example.com")
+    assert refusal(capsys).startswith("starscoo: STARSCOO_SMTP_URL needs STARSCOO_PUBLIC_URL")
+    monkeypatch.setenv("STARSCOO_PUBLIC_URL", "https://llm.example.com:8443")
+    assert settings.load().sender == "Starscoo <no-reply@llm.example.com>"
+    monkeypatch.setenv("STARSCOO_MAIL_FROM", "Models <models@example.com>")
+    assert settings.load().sender == "Models <models@example.com>"
 
 
 def test_a_dotenv_file_in_another_encoding_is_named(
@@ -134,6 +152,8 @@ def test_settings_do_not_show_their_secrets(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hush")
     monkeypatch.setenv("STARSCOO_DATABASE_URL", "postgresql://starscoo:hush@localhost/starscoo")
     monkeypatch.setenv("STARSCOO_REDIS_URL", "redis://:hush@localhost/0")
+    monkeypatch.setenv("STARSCOO_PUBLIC_URL", "https://llm.example.com")
+    monkeypatch.setenv("STARSCOO_SMTP_URL", "smtp://post:hush@localhost")
     assert "hush" not in repr(settings.load())
 
 

@@ -24,13 +24,20 @@ PLACES = {
     "sign-up": Place("/signup"),
     "login": Place("/login"),
     "reset": Place("/reset/a-link-that-was-never-made"),
+    "forgotten password": Place("/forgot"),
+    "confirming an address": Place("/verify/a-link-that-was-never-made"),
     "docs": Place("/docs"),
     "models": Place("/models"),
     "overview": Place("/app", CUSTOMER, ".s-figure"),
     "keys": Place("/app/keys", CUSTOMER, ".s-table"),
     "usage": Place("/app/usage", CUSTOMER, ".js-plotly-plot .main-svg"),
-    "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".s-table"),
+    "usage as a table": Place("/app/usage?view=table", CUSTOMER, ".u-figure .s-table"),
+    "times": Place("/app/usage?measure=latency&by=key", CUSTOMER, ".js-plotly-plot .main-svg"),
+    "requests": Place("/app/requests?status=cut&status=refused", CUSTOMER, ".l-open"),
+    "refusals": Place("/app/requests?view=refused", CUSTOMER, ".l-open"),
+    "requests that match nothing": Place("/app/requests?model=unheard-of", CUSTOMER, ".s-empty"),
     "limits": Place("/app/limits", CUSTOMER, ".s-meter"),
+    "account": Place("/app/account", CUSTOMER, ".s-table"),
     "customers": Place("/app/admin", ADMIN, ".s-table"),
     "no such page": Place("/app/nowhere", CUSTOMER),
 }
@@ -85,6 +92,32 @@ def test_each_dialog_of_the_keys_page_is_accessible(visitor: Visitor) -> None:
     page.keyboard.press("Escape")
     choose(page, "Revoke", "Checked")
     expect(page.get_by_role("heading", name="Revoke this key?")).to_be_visible()
+    check(page)
+
+
+def test_the_dialog_that_deletes_an_account_is_accessible(visitor: Visitor) -> None:
+    visit = visitor.opens("/app/account", who=CUSTOMER)
+    visit.page.get_by_role("button", name="Delete account").click()
+    expect(visit.page.get_by_role("heading", name="Delete this account?")).to_be_visible()
+
+    check(visit.page)
+
+
+def test_the_panel_of_a_request_and_the_lists_of_its_filters_are_accessible(visitor: Visitor) -> None:
+    page = visitor.opens("/app/requests?status=cut", who=CUSTOMER).page
+    page.locator("summary", has_text="Key").click()
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+    check(page)
+    page.keyboard.press("Escape")
+    page.locator(".l-open").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page)
+
+
+def test_the_dialog_of_a_custom_range_is_accessible(visitor: Visitor) -> None:
+    page = visitor.opens("/app/usage", who=CUSTOMER).page
+    page.get_by_role("button", name="Custom").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     check(page)
 
 

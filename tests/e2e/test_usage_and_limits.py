@@ -31,7 +31,7 @@ def test_range_and_measure_stand_in_the_address_and_come_back(visitor: Visitor) 
     page = visit.page
     page.get_by_role("button", name="7 days").click()
     page.get_by_role("button", name="Tokens").click()
-    page.wait_for_url("**/app/usage?range=7d&measure=tokens&view=chart")
+    page.wait_for_url("**/app/usage?range=7d&measure=tokens&by=model&view=chart")
     page.get_by_role("link", name="API keys").click()
     page.wait_for_url("**/app/keys")
     page.go_back()

@@ -1,5 +1,6 @@
 """Alert levels: what stands at one, and that each is told once per window."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -79,6 +80,13 @@ def test_of_several_levels_passed_at_once_the_highest_is_told_and_none_below_it_
     assert crossed(database) == [("Chat", 95)]
     own(database, key, "hourly_requests", 15)
     assert crossed(database) == []
+
+
+def test_of_many_who_look_at_once_one_is_told(database: Database, key: ApiKey) -> None:
+    use(database, key, 10)
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(lambda _: crossed(database), range(8)))
+    assert sorted(told) == [*([[]] * 7), [("Chat", 95)]]
 
 
 def test_the_account_and_keys_with_a_value_of_their_own_are_watched(

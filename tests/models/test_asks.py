@@ -1,5 +1,6 @@
 """Requests for more: asked once, decided once, and granted in the very transaction that sets the limit."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -80,6 +81,33 @@ def test_of_two_who_decide_the_second_is_told(database: Database, alice: Account
     with pytest.raises(NoSuchAsk):
         database.run_now(asks.withdraw, alice.id, asked.id, actor=alice.email, now=NOW)
     assert hourly(database, alice, NOW + 60) == 5000
+
+
+def test_of_many_who_decide_or_ask_at_once_one_does(database: Database, alice: Account) -> None:
+    asked = ask(database, alice)
+
+    def decide(number: int) -> bool:
+        try:
+            if number % 2:
+                decline(database, alice.id, asked.id)
+            else:
+                grant(database, asked, 2000 + number)
+        except NoSuchAsk:
+            return False
+        return True
+
+    def ask_again(number: int) -> bool:
+        try:
+            ask(database, alice, 9000 + number)
+        except AskRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(decide, range(8))).count(True) == 1
+        assert list(threads.map(ask_again, range(8))).count(True) == 1
+    lines = database.read_now(audit.last, account_id=alice.id, limit=50)
+    assert sum(line.act in ("ask.grant", "ask.decline") for line in lines) == 1
 
 
 def test_one_waits_per_limit(database: Database, alice: Account) -> None:

@@ -9,7 +9,10 @@ from sqlmodel import Session, select
 
 from models import (
     accounts,
+    alerts,
+    asks,
     audit,
+    customers,
     deletion,
     epochs,
     guesses,
@@ -67,7 +70,7 @@ def suspend(session: Session, account_id: int, at: int | None) -> None:
 def whole(session: Session) -> str:
     """Every value of every table."""
     names = ("accounts", "api_keys", "audit", "overrides", "refusals", "requests", "usage_hours", "logins")
-    names = (*names, "resets", "verifications", "devices", "attempts")
+    names = (*names, "resets", "verifications", "devices", "attempts", "asks", "alert_levels")
     return "\n".join(
         str(tuple(row))
         for name in names
@@ -85,7 +88,7 @@ def test_keys_and_logins_die_with_the_account(database: Database, alice: Account
     before = database.read_now(epochs.current, alice.id)
     database.run_now(deletion.delete_account, alice.id, now=NOW)
     assert database.read_now(keys.authenticate, keys.digest(key.secret), now=NOW) is None
-    assert database.read_now(keys.allowed, alice.id).key_ids == frozenset()
+    assert database.read_now(keys.allowed, alice.id, now=NOW).digests == frozenset()
     assert database.read_now(logins.resolve, token, now=NOW, is_active=False) is None
     assert database.read_now(epochs.current, alice.id) > before
 
@@ -107,6 +110,9 @@ def test_nothing_tells_of_the_person_any_more(database: Database, alice: Account
     id_ = alice.id
     limit = {"actor": "alice@example.com", "now": NOW}
     database.run_now(limits.set_key_limit, id_, key.key.public_id, "hourly_requests", 7, **limit)
+    wanted = {"why": "Anna's thesis is due", "actor": "alice@example.com", "now": NOW}
+    database.run_now(asks.ask, id_, "monthly_tokens", 9_000_000, **wanted)
+    database.run_now(alerts.set_levels, id_, [70], actor="alice@example.com", now=NOW)
     database.run_now(logins.open_login, id_, device="Anna's Firefox", address="192.0.2.7", now=NOW)
     database.run_now(logins.issue_reset, id_, actor="alice@example.com", address="192.0.2.7", now=NOW)
     database.run_now(guesses.remember_device, id_, "", now=NOW)
@@ -134,6 +140,23 @@ def test_the_trail_keeps_what_happened_and_when(database: Database, alice: Accou
     assert (rows[2].old, rows[2].new, rows[2].address) == ("1000", "7", "192.0.2.9")
 
 
+def test_an_admin_who_leaves_is_not_named_in_what_he_decided(
+    database: Database, alice: Account, charlie: Account
+) -> None:
+    for account in (alice, charlie):
+        database.run_now(accounts.set_admin, account.email, True, actor="root", now=NOW)
+    boss = {"actor": charlie.email, "reason": "Launch week of a shop", "address": "192.0.2.9", "now": NOW}
+    asked = {"why": "A thesis is due soon", "actor": alice.email, "now": NOW}
+    one = database.run_now(asks.ask, alice.id, "monthly_tokens", 9_000_000, **asked)
+    database.run_now(asks.grant, alice.id, one.id, 9_000_000, until=None, **boss)
+    database.run_now(deletion.delete_account, charlie.id, now=NOW + 1)
+    left = database.read_now(whole)
+    assert "charlie" not in left
+    assert "192.0.2.9" not in left
+    assert left.count(f"deleted account {charlie.id}") > 3
+    assert "Launch week of a shop" in left
+
+
 def test_charlie_keeps_everything(database: Database, alice: Account, charlie: Account) -> None:
     key = database.run_now(keys.issue, charlie.id, "k", actor=charlie.email, now=NOW)
     token = database.run_now(logins.open_login, charlie.id, device="x", now=NOW)
@@ -152,6 +175,7 @@ def test_nothing_wakes_a_deleted_account(database: Database, alice: Account) -> 
         (accounts.set_password, {"password_hash": "x"}),
         (accounts.set_email, {"email": "new@example.com", "is_verified": True}),
         (logins.issue_reset, {"actor": "boss"}),
+        (customers.resume, {"actor": "boss", "reason": "He wants it back"}),
         (verification.issue, {"email": "new@example.com"}),
     ):
         with pytest.raises(NoSuchAccount):
