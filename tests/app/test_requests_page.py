@@ -76,6 +76,7 @@ def test_the_panel_of_a_refusal_says_which_limit_where_it_is_set_and_where_to_ch
             "Layer This key",
             "Value 10",
             "Count at the decision 10",
+            "Set by plan Starter",
             "Stands now 1,000/h · plan Starter",
             "Change this limit",
             line.request_id,
