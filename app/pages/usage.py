@@ -99,6 +99,7 @@ class _Page:
         self._chart: Chart | None = None
         self._has_frame = False
         self._rows: int | None = usage_tables.ROWS
+        self._groups: int | None = usage_tables.GROUPS_SHOWN
         self._summary: TextElement
 
     def frame(self) -> None:
@@ -127,7 +128,7 @@ class _Page:
 
     async def _reload(self) -> None:
         with self._content:
-            self._rows = usage_tables.ROWS
+            self._rows, self._groups = usage_tables.ROWS, usage_tables.GROUPS_SHOWN
             self._draw_choices()
             await self.load()
 
@@ -252,6 +253,9 @@ class _Page:
                 )
                 set_attributes(self._export, download="")
             self._totals = components.html(components.joined([], ""))
+            self._more = tag("div", "", "k-more")
+            with self._more:
+                components.button("Show all of them", kind="plain", size="slim", on_click=self._all_groups)
         tag("p", _kept(self._services), "s-faint s-small")
 
     def _draw_bucket(self) -> None:
@@ -292,6 +296,8 @@ class _Page:
             return
         self._totals_title.text = f"By {GROUPS[shown.by].lower()}"
         self._totals.set_content(str(self._table_of_totals()))
+        groups = len({line.name for line in self._read.lines})
+        self._more.visible = self._groups is not None and groups > self._groups
         if self._chart is not None and shown.view == "chart":
             self._chart.show(partial(usage_chart.figure, drawn), summary=drawn.summary)
             self._summary.text = drawn.summary
@@ -309,6 +315,8 @@ class _Page:
                     on_pick=self._open_bar,
                 )
             self._summary = tag("p", drawn.summary, "u-summary")
+            if shown.view == "chart":
+                tag("p", "Drag over the chart to zoom in. Click for the requests.", "u-summary u-hint")
 
     def _draw_table(self) -> None:
         components.html(
@@ -318,6 +326,10 @@ class _Page:
             components.button(
                 f"Show all {len(self._drawn.names)}", kind="plain", size="slim", on_click=self._all_rows
             )
+
+    def _all_groups(self) -> None:
+        self._groups = None
+        self._draw_figure()
 
     def _all_rows(self) -> None:
         self._rows = None
@@ -355,6 +367,7 @@ class _Page:
             labels=self._read.labels,
             times=self._read.times,
             href=href,
+            rows=self._groups,
         )
 
     async def _zoom(self, first: float, last: float) -> None:
