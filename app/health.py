@@ -35,7 +35,6 @@ class Look:
     writer_waits: int
     running: int
     took_ms: int
-    rows_from_hour: int
 
 
 class Health:
@@ -80,5 +79,4 @@ class Health:
             writer_waits=self._backlog(),
             running=self._running(),
             took_ms=took_ms,
-            rows_from_hour=await self._database.read(ledger_state.rows_from_hour),
         )

@@ -5,7 +5,6 @@ Read as a whole when the page is opened or refreshed; a check that staff starts 
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from markupsafe import Markup
@@ -15,7 +14,7 @@ from app.components import Column, tag
 from app.health import Health, Look, Server
 from app.pages import admin_frame
 from app.services import Services
-from models import processes, windows
+from models import processes
 from models.database import Refused
 from models.ledger_state import LedgerCheck
 from models.logins import Viewer
@@ -67,7 +66,7 @@ class _Page:
 
     def _draw_ledger(self, look: Look, now: int) -> None:
         with tag("div", "", "h-check"):
-            components.html(_ledger_words(self._health, look))
+            components.html(_ledger_words(self._health))
             self._button = components.button("Check now", kind="plain", on_click=self._check)
         self._told = tag("p", "", "h-told s-quiet", role="status")
         if not look.checks:
@@ -153,18 +152,12 @@ def _counting(health: Health, alive: int) -> str:
     return f"Counted {_LIMITERS[health.limiter]}, {words.plural(alive, 'process', 'processes')} on {health.store}"
 
 
-def _ledger_words(health: Health, look: Look) -> Markup:
-    """What a check is, and from when on rows are kept."""
-    kept = f"Rows are kept for {words.plural(health.care.keep_days, 'day')}, sums for ever."
-    if look.rows_from_hour:
-        kept = f"{kept} Rows begin on {_day(look.rows_from_hour)}."
+def _ledger_words(health: Health) -> Markup:
+    """What a check is, and how long there is something to check."""
     return Markup(
-        "<p>Rows, sums, reservations and counters are held against one another once a day. {}</p>"
-    ).format(kept)
-
-
-def _day(hour: int) -> str:
-    return datetime.fromtimestamp(hour * windows.HOUR, UTC).strftime("%-d %b %Y, %H:00 UTC")
+        "<p>Rows, sums, reservations and counters are held against one another once a day. Rows are kept for {}, "
+        "sums for ever.</p>"
+    ).format(words.plural(health.care.keep_days, "day"))
 
 
 def _differences(check: LedgerCheck) -> Markup:
