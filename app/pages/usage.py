@@ -110,7 +110,7 @@ class _Page:
         self._draw_choices()
         self._figures = live_view.Figures(self._services, self._draw)
         self._content = self._figures.content
-        refresh = live_view.Throttled(self._figures.refresh)
+        refresh = live_view.Throttled(self._figures.refresh, is_costly=True)
         self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
         ui.context.client.sub_pages_router.on_path_changed(self._moved)
 
@@ -316,7 +316,7 @@ class _Page:
                 )
             self._summary = tag("p", drawn.summary, "u-summary")
             if shown.view == "chart":
-                tag("p", "Drag over the chart to zoom in. Click for the requests.", "u-summary u-hint")
+                tag("p", "Drag over the chart to zoom in. Click for the requests.", "u-hint")
 
     def _draw_table(self) -> None:
         components.html(
