@@ -11,7 +11,7 @@ from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from app import asked, components, facet_values, frame, live_view, usage_shown
+from app import asked, components, facet_values, frame, live_view, login, usage_shown
 from app.components import set_attributes, tag, usage_chart, usage_tables
 from app.components.chart import Chart
 from app.components.facets import Facets
@@ -128,6 +128,7 @@ class _Page:
 
     async def _reload(self) -> None:
         with self._content:
+            await login.still(self._services, self._viewer)
             self._rows, self._groups = usage_tables.ROWS, usage_tables.GROUPS_SHOWN
             self._draw_choices()
             await self.load()
