@@ -154,6 +154,8 @@ def pass_reply(
     """An upstream's own answer, byte for byte but for the model's name, with what the ledger wants of it."""
     try:
         reply = _reply.decode(body)
+        if not body.isascii():
+            body.decode()  # the strings that nobody reads are not looked at above
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadReply(f"no chat completion: {error}") from error
     reasons = [choice.finish_reason for choice in reply.choices if choice.finish_reason]
