@@ -6,6 +6,7 @@ classes, and both come to the same `total_tokens`. `completion_tokens` includes 
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -190,6 +191,7 @@ def stop_reason(finish_reason: str) -> StopReason:
     return _STOPS.get(finish_reason, "end")
 
 
+@lru_cache(maxsize=256)
 def renamer(rename: tuple[str, str]) -> Callable[[bytes], bytes]:
     """Replaces the upstream's model id, or a dated form of it, by the client's wherever it is the value of
     `model`. Inside of strings quotes are escaped, so text about models is left alone."""
