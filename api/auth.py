@@ -64,7 +64,7 @@ class Authenticator:
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
-        if principal.is_watched:
+        if principal.is_watched and keys.well_formed(secret):  # a pass is no use of the secret
             self.uses.note(principal.key_id, principal.secret_digest, int(self._clock()))
         return principal
 
