@@ -64,7 +64,8 @@ class Authenticator:
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
-        if principal.is_watched and keys.well_formed(secret):  # a pass is no use of the secret
+        # A pass shows that somebody has a page open, not that his programs have the new secret.
+        if principal.is_watched and keys.well_formed(secret):
             self.uses.note(principal.key_id, principal.secret_digest, int(self._clock()))
         return principal
 

@@ -164,7 +164,7 @@ def _differences(check: LedgerCheck) -> Markup:
     lines = Markup("").join(Markup("<li>{}</li>").format(line) for line in check.words)
     return Markup(
         '<div class="h-differences"><p><b>{}</b> in the last check. <code>starscoo ledger rebuild</code> makes the '
-        "sums anew from the rows.</p><ul>{}</ul></div>"
+        'sums anew from the rows.</p><ul tabindex="0" aria-label="Differences">{}</ul></div>'
     ).format(words.plural(check.differences, "difference"), lines)
 
 

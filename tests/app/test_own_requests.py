@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from api.providers import Access
 from app.own_requests import Began, Ended, Happening, OwnRequests, Piece, Refused
-from models import epochs, keys, outcomes
+from models import epochs, key_settings, keys, outcomes, rotation
 from models.accounts import Account
 from models.keys import ApiKey
 
@@ -115,6 +115,35 @@ def test_a_pass_ends_with_its_key(gateway: Gateway, issued: keys.Issued, end: st
     assert isinstance(refused, Refused)
     assert (refused.status, refused.code) == (
         (401, "invalid_api_key") if end == "revoked" else (403, "account_suspended")
+    )
+
+
+def test_a_pass_is_no_use_of_a_rotated_keys_new_secret(gateway: Gateway, issued: keys.Issued) -> None:
+    key = issued.key
+    rotated = gateway.database.run_now(
+        rotation.rotate, key.account_id, key.public_id, rotation.OVERLAPS[-1], actor="test", now=gateway.now()
+    )
+    gateway.changed(key.account_id)
+    assert isinstance(ask(gateway, rotated.key)[-1], Ended)
+    assert gateway.pipeline.authenticator.uses.take() == {}
+
+
+@pytest.mark.parametrize("end", ["paused", "expired"])
+def test_a_key_that_rests_or_has_ended_rests_for_its_passes_too(
+    gateway: Gateway, issued: keys.Issued, end: str
+) -> None:
+    key = issued.key
+    operation = key_settings.pause if end == "paused" else key_settings.set_expiry
+    more = {} if end == "paused" else {"expires_at": gateway.now() + 3_600}
+    gateway.database.run_now(
+        operation, key.account_id, key.public_id, **more, actor="test", now=gateway.now()
+    )
+    gateway.changed(key.account_id)
+    gateway.clock.advance(7_200)
+    (refused,) = ask(gateway, key)
+    assert isinstance(refused, Refused)
+    assert (refused.status, refused.code) == (
+        (403, "key_paused") if end == "paused" else (401, "invalid_api_key")
     )
 
 

@@ -1,7 +1,8 @@
 """Every page that can be reached by links, and every dialog that a button opens: no violation of WCAG 2.2 AA, nothing
 to scroll sideways, in both themes and at four widths. What is found is printed, and pictured in tests/artifacts/.
 
-It takes about five seconds a page and eight a dialog: some four minutes as it stands.
+An idle machine of two cores takes five seconds for a page or a dialog, and fourteen for the documentation: with
+nineteen pages and twenty dialogs four minutes, and fifteen for each test at the very most.
 """
 
 import shutil
