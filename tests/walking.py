@@ -15,7 +15,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 MOST_PLACES = 80
 MOST_BUTTONS = 14
 PATIENCE_MS = 600
-_ID = re.compile(r"(?=[\w-]*\d)[\w-]{8,}|\d+")
+_ID = re.compile(r"(?=[\w-]*[A-Z0-9])[\w-]{8,}|\d+")
 _LINKS = (
     "() => [...document.querySelectorAll('a[href^=\"/\"]:not([download])')].map(a => a.getAttribute('href'))"
 )

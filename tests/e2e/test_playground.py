@@ -5,6 +5,9 @@ import re
 from browsing import CUSTOMER, Visit, Visitor, create_key, sign_up
 from playwright.sync_api import Page, expect
 
+ANSWER_MS = 20_000
+"""The sandbox takes its time, as models do."""
+
 
 def newcomer(visitor: Visitor, email: str) -> Visit:
     """Somebody of his own, with one key, on the playground."""
@@ -25,7 +28,7 @@ def send(page: Page, message: str = "Hello there") -> None:
 
 
 def state(page: Page, word: str) -> None:
-    expect(page.locator(".y-state")).to_have_text(word)
+    expect(page.locator(".y-state")).to_have_text(word, timeout=ANSWER_MS)
 
 
 def test_an_answer_arrives_with_what_it_took(visitor: Visitor) -> None:
