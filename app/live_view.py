@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from markupsafe import Markup
+from nicegui import ui
 
 from app import components, failures, words
 from app.arrivals import Arrival
@@ -56,6 +58,19 @@ class Throttled:
 def pause_after(took_s: float, *, least_s: float = PAUSE_S) -> float:
     """How long to wait after something that took so long."""
     return min(LONGEST_PAUSE_S, max(least_s, took_s / MOST_SHARE))
+
+
+def follow_address(told: Callable[[str], None]) -> None:
+    """Tells a method of a page when the browser has gone back or forward, or followed a link. The router of the window
+    keeps what it is given for as long as the window lives; the page itself must not stay with it."""
+    method = weakref.WeakMethod(told)
+
+    def moved(path: str) -> None:
+        alive = method()
+        if alive is not None:
+            alive(path)
+
+    ui.context.client.sub_pages_router.on_path_changed(moved)
 
 
 class Figures:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Executable, String, collate, func, literal_column, or_
+from sqlalchemy import ColumnElement, Executable, String, collate, false, func, literal_column, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -183,7 +183,9 @@ def _merged(
     of_refusals: list[Entry] = []
     if view != "refused" and (not statuses or any(status != REFUSED for status in statuses)):
         id_column = _in_bytes(session, RequestRow.id)
-        wanted = select(RequestRow).where(*_row_conditions(account_id, query))
+        wanted = select(RequestRow).where(
+            *_row_conditions(account_id, query), *_stretch(session, account_id, query)
+        )
         wanted = _cut(wanted, col(RequestRow.admitted_ms), id_column, before, after).limit(size)
         of_rows = [Entry(row.admitted_ms, row.id, row=row) for row in session.exec(wanted).all()]
     if view in ("all", "refused") and query.filters.admits(REFUSED):
@@ -215,6 +217,30 @@ def _row_conditions(account_id: int, query: Query) -> list[ColumnElement[bool]]:
         is_running = col(RequestRow.state) == "open"
         parts.append(or_(ended, is_running) if RUNNING in filters.statuses else ended)
     return parts
+
+
+def _stretch(session: Session, account_id: int, query: Query) -> list[ColumnElement[bool]]:
+    """Where rows of these models can be at all, told by the sums and by what runs: nobody looks through a million
+    others for a model that was asked once, or never. An hour is added on both sides, as it is the limiter's."""
+    models = query.filters.models
+    if not models or query.view != "all":
+        return []
+    connection, hour_ms = session.connection(), windows.HOUR * 1000
+    hours = select_columns(func.min(UsageHour.hour), func.max(UsageHour.hour)).where(
+        col(UsageHour.account_id) == account_id, col(UsageHour.model).in_(models)
+    )
+    first, last = connection.execute(hours).one()
+    places = [] if first is None else [(int(first) - 1) * hour_ms, (int(last) + 2) * hour_ms]
+    admitted = col(RequestRow.admitted_ms)
+    running = select_columns(func.min(admitted), func.max(admitted)).where(
+        col(RequestRow.state) == literal_column("'open'"),
+        col(RequestRow.account_id) == account_id,
+        col(RequestRow.model).in_(models),
+    )
+    places += [int(place) for place in connection.execute(running).one() if place is not None]
+    if not places:
+        return [false()]
+    return [admitted >= min(places), admitted <= max(places)]
 
 
 def _refusal_conditions(account_id: int, query: Query) -> list[ColumnElement[bool]]:

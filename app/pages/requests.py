@@ -99,7 +99,7 @@ class _Page:
         self._figures = live_view.Figures(self._services, self._draw)
         self._content = self._figures.content
         self._services.arrivals.follow(self._viewer.account_id, self._content, self._arrived)
-        ui.context.client.sub_pages_router.on_path_changed(self._moved)
+        live_view.follow_address(self._moved)
 
     async def load(self) -> None:
         await self._figures.refresh()

@@ -112,7 +112,7 @@ class _Page:
         self._content = self._figures.content
         refresh = live_view.Throttled(self._figures.refresh, is_costly=True)
         self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
-        ui.context.client.sub_pages_router.on_path_changed(self._moved)
+        live_view.follow_address(self._moved)
 
     async def load(self) -> None:
         """All anew, for another range."""
