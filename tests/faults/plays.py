@@ -79,6 +79,7 @@ def status(code: int, body: bytes = b"", **headers: str) -> Play:
 
     async def play(call: Call) -> None:
         rows = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
+        rows.append("Connection: close\r\n")
         if code != 204:
             rows.append(f"Content-Length: {len(body)}\r\n")
         await call.send(f"HTTP/1.1 {code} Odd\r\n{''.join(rows)}\r\n".encode(), body)
@@ -296,9 +297,8 @@ async def _whole(call: Call, body: bytes, kind: str = "") -> None:
 
 
 async def _head(call: Call) -> None:
-    await call.send(
-        f"HTTP/1.1 200 OK\r\nContent-Type: {_kind(call)}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    )
+    rows = (f"Content-Type: {_kind(call)}", "Transfer-Encoding: chunked", "Connection: close")
+    await call.send("\r\n".join(["HTTP/1.1 200 OK", *rows, "", ""]).encode())
 
 
 async def _chunk(call: Call, body: bytes) -> None:
