@@ -46,7 +46,7 @@ class _Handler(ResponseHandler):
 class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial(_Handler, loop=self._loop)
+        self._factory = partial(_Handler, loop=self._loop)  # type: ignore[assignment]
 
 
 class Transport:
@@ -98,9 +98,9 @@ class Transport:
                     url, data=body, headers=headers, allow_redirects=False, timeout=timeout
                 )
         except TimeoutError as error:
-            raise UpstreamFailure("upstream_timeout", f"no answer in time: {error!r}") from error
+            raise UpstreamFailure("upstream_timeout", f"no answer in time: {_described(error)}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UpstreamFailure("upstream_error", f"no answer: {error!r}") from error
+            raise UpstreamFailure("upstream_error", f"no answer: {_described(error)}") from error
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding not in ("identity", ""):
             response.close()
@@ -134,17 +134,31 @@ class HttpReply:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def next_chunk(self) -> bytes:
+        content = self._response.content
         try:
-            return await self._response.content.readany()
+            return await content.readany()
         except TimeoutError as error:
-            raise UpstreamFailure("upstream_timeout", f"the answer stalled: {error!r}") from error
+            raise UpstreamFailure("upstream_timeout", f"the answer stalled: {_described(error)}") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            raise UpstreamFailure("upstream_disconnected", f"the answer broke off: {error!r}") from error
+            # aiohttp drops what came before a failure and was not read yet; the next call finds the failure again.
+            if rest := content._read_nowait(-1):
+                return rest
+            raise UpstreamFailure(
+                "upstream_disconnected", f"the answer broke off: {_described(error)}"
+            ) from error
 
     def close(self) -> None:
         # aiohttp gives a connection back by itself once the body was read to its end; close() then does
         # nothing.
         self._response.close()
+
+
+def _described(error: Exception) -> str:
+    """For the log. What the system says of a connection is told in full; of other errors the text may hold the headers
+    of the request, the credential among them, or a piece of the answer."""
+    kind = type(error).__name__
+    is_of_the_system = isinstance(error, OSError) and not isinstance(error, aiohttp.ServerDisconnectedError)
+    return f"{kind}: {error}" if is_of_the_system else kind
 
 
 class ReadReply:

@@ -16,6 +16,7 @@ from models.catalog import Catalog, Model, Price, TargetEntry
 from models.live import Limits
 
 KEY = "upstream-key-canary"
+NO_LIMITS = Limits(None, None, None, None)
 HASTY = Timeouts(connect=0.3, first_byte=0.3, idle=0.3, total=20)
 WIRES = {"chat": "openai_chat", "responses": "openai_responses", "messages": "anthropic_messages"}
 VENDORS = {"chat": "openai", "responses": "openai", "messages": "anthropic"}
@@ -106,6 +107,6 @@ def asked(name: str, *, stream: bool, **more: object) -> dict[str, object]:
 
 def reserved_tokens(running: Gateway, account_id: int, key_id: int) -> int:
     """What the limiter still holds for running requests of this key."""
-    standings = running.run(running.live.standing(account_id, key_id, Limits(None, None, None, None)))
+    standings = running.run(running.live.standing(account_id, key_id, NO_LIMITS))
     reserved: int = standings[1].reserved
     return reserved

@@ -1,7 +1,9 @@
 """The ways in which an upstream breaks. A play gets a call and does something wrong to its connection."""
 
+import asyncio
 import gzip
 import json
+import threading
 
 from faults import answers
 from faults.server import Call, Play
@@ -79,6 +81,7 @@ def status(code: int, body: bytes = b"", **headers: str) -> Play:
 
     async def play(call: Call) -> None:
         rows = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
+        rows.append("Connection: close\r\n")
         if code != 204:
             rows.append(f"Content-Length: {len(body)}\r\n")
         await call.send(f"HTTP/1.1 {code} Odd\r\n{''.join(rows)}\r\n".encode(), body)
@@ -183,17 +186,35 @@ def huge_body(call: Call) -> bytes:
 
 async def huge_chunk(call: Call) -> None:
     """One event, or one answer, of 100 MB, in one chunk."""
-    await _head(call)
+    await send_head(call)
     await call.send(b"%x\r\n" % HUGE_BYTES, huge_body(call), *[MEGABYTE] * (HUGE_BYTES // 2**20))
     await call.hung_up()
 
 
 async def endless_small_events(call: Call) -> None:
     """No event is long, but they never end. Comments in a stream, white space in a plain answer."""
-    await _head(call)
+    await send_head(call)
     block = (b": " + b"still here" * 100 + b"\n\n") * 100 if call.is_stream else b" " * 100_000
     while True:
         await call.send(b"%x\r\n" % len(block), block, b"\r\n")
+
+
+def many_small(element: bytes) -> Play:
+    """Fifteen megabytes of the smallest elements where the wire has a list: in memory each is far larger."""
+
+    async def play(call: Call) -> None:
+        elements = element + (b"," + element) * (15 * 2**20 // (len(element) + 1))
+        keys = {
+            "chat": b'"choices":[',
+            "responses": b'"status":"completed","output":[',
+            "messages": b'"content":[',
+        }
+        body = b'{"type":"message",' + keys[call.wire] + elements + b"]}"
+        if call.is_stream and call.wire == "responses":
+            body = b'{"type":"response.completed","response":' + body + b"}"
+        await _whole(call, b"data: " + body[: 7 * 2**20] + b"\n\n" if call.is_stream else body)
+
+    return play
 
 
 # --- an answer that breaks off ---------------------------------------------------------------------------
@@ -205,14 +226,14 @@ async def well(call: Call) -> None:
 
 async def dribble(call: Call) -> None:
     """Everything is right, one byte at a time."""
-    await _head(call)
+    await send_head(call)
     for byte in _right_body(call):
         await call.send(b"1\r\n%c\r\n" % byte)
     await call.send(b"0\r\n\r\n")
 
 
 async def stalled_after_headers(call: Call) -> None:
-    await _head(call)
+    await send_head(call)
     await call.hung_up()
 
 
@@ -245,8 +266,8 @@ async def bad_chunk_size(call: Call) -> None:
 
 async def left_open(call: Call) -> None:
     """The wire's end comes, the end of the HTTP answer does not."""
-    await _head(call)
-    await _chunk(call, _right_body(call))
+    await send_head(call)
+    await send_chunk(call, _right_body(call))
     await call.hung_up()
 
 
@@ -279,6 +300,32 @@ async def unknown_events(call: Call) -> None:
     return await _whole(call, b"".join([made[0], novel, *made[1:]]))
 
 
+class Flood:
+    """Writes words as fast as it can, for ever. `all_held` is set when as many connections as expected take no
+    more."""
+
+    def __init__(self, expected: int = 1) -> None:
+        self.all_held = threading.Event()
+        self._left = expected
+
+    async def __call__(self, call: Call) -> None:
+        await send_head(call)
+        events = answers.events(call.wire)
+        at = answers.first_word_at(call.wire)
+        await send_chunk(call, b"".join(events[:at]))
+        word = events[at].replace(answers.WORDS[0].encode(), b"word " * 200)
+        is_held = False
+        while True:
+            sending = asyncio.ensure_future(send_chunk(call, word))
+            done, _ = await asyncio.wait({sending}, timeout=0.5)
+            if not done and not is_held:
+                is_held = True
+                self._left -= 1
+                if not self._left:
+                    self.all_held.set()
+            await sending
+
+
 # --- parts -----------------------------------------------------------------------------------------------
 
 
@@ -295,25 +342,24 @@ async def _whole(call: Call, body: bytes, kind: str = "") -> None:
     await status(200, body, Content_Type=kind or _kind(call), **facts)(call)
 
 
-async def _head(call: Call) -> None:
-    await call.send(
-        f"HTTP/1.1 200 OK\r\nContent-Type: {_kind(call)}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    )
+async def send_head(call: Call) -> None:
+    rows = (f"Content-Type: {_kind(call)}", "Transfer-Encoding: chunked", "Connection: close")
+    await call.send("\r\n".join(["HTTP/1.1 200 OK", *rows, "", ""]).encode())
 
 
-async def _chunk(call: Call, body: bytes) -> None:
+async def send_chunk(call: Call, body: bytes) -> None:
     await call.send(b"%x\r\n%b\r\n" % (len(body), body))
 
 
 async def _begun(call: Call) -> None:
     """Headers, and an answer up to its second word or its middle."""
-    await _head(call)
+    await send_head(call)
     if call.is_stream:
         for event in answers.events(call.wire)[: answers.first_word_at(call.wire) + 2]:
-            await _chunk(call, event)
+            await send_chunk(call, event)
     else:
         body = answers.plain(call.wire)
-        await _chunk(call, body[: len(body) // 2])
+        await send_chunk(call, body[: len(body) // 2])
 
 
 def _error(call: Call, kind: str) -> bytes:

@@ -155,6 +155,7 @@ def test_P_U1_whatever_the_upstream_does_the_client_is_told_and_nothing_stays_be
     client: httpx.Client,
     gateway: Gateway,
     server: FaultServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server.play = play
     before = len(server.calls)
@@ -169,6 +170,8 @@ def test_P_U1_whatever_the_upstream_does_the_client_is_told_and_nothing_stays_be
     _check_nothing_stays(answer, told, gateway)
     server.settled()
     assert server.broken == []
+    assert houses.KEY not in caplog.text
+    assert answers.WORDS[0] not in caplog.text
 
 
 @pytest.mark.parametrize("stream", [True, False])

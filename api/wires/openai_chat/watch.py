@@ -73,10 +73,10 @@ class ChatWatcher:
             block, self._tail = block[:end], block[end:]
             if len(self._tail) > MAX_EVENT_BYTES:
                 self.error = openai_errors.in_stream({})
-        chunk = _read(block[6:]) if block.startswith(b"data: {") else None
-        if chunk is None:
+        single = _read(block[6:]) if block.startswith(b"data: {") else None
+        if single is None:
             block = b"".join([self._lets_through(event) for event in _events(block)])
-        elif not self._notes(chunk):
+        elif not self._notes(single):
             return b""
         if not block:
             return b""

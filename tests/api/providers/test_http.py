@@ -102,6 +102,28 @@ def test_a_body_that_breaks_off_is_a_disconnect() -> None:
     assert caught.value.kind == "upstream_disconnected"
 
 
+def test_P_A4_what_came_before_a_cut_is_not_lost_to_a_slow_reader() -> None:
+    cut = PLAIN.replace(b"Content-Length: 2", b"Content-Length: 200")
+
+    async def story(address: str) -> list[bytes]:
+        transport = Transport()
+        await transport.start()
+        reply = await transport.post(address, {}, b"{}")
+        connection = reply._response.connection
+        if connection is not None and connection.protocol is not None and connection.protocol.closed:
+            async with asyncio.timeout(20):
+                await connection.protocol.closed
+        pieces = [await reply.next_chunk()]
+        with pytest.raises(UpstreamFailure):
+            await reply.next_chunk()
+        reply.close()
+        await transport.stop()
+        return pieces
+
+    with answering(cut) as (address, _):
+        assert asyncio.run(story(address)) == [b"{}"]
+
+
 def test_P_U2_a_connection_closed_before_any_answer_is_not_tried_again_behind_the_gateways_back() -> None:
     with answering(b"") as (address, seen), pytest.raises(UpstreamFailure) as caught:
         call(address)
