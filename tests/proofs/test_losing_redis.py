@@ -96,11 +96,9 @@ def test_P_L5_redis_is_lost_under_load(
         assert not lost(told.seen)
         for one in at_cap:
             used = sum(row.total_tokens for row in found.rows if row.key_id == one.key_id)
-            assert CAP - PROMPT_TOKENS - 2 * CEILING - OUTPUT < used <= CAP, (
-                used,
-                CAP,
-                told.writing[one.number],
-            )
+            assert used > CAP - PROMPT_TOKENS - 3 * CEILING - OUTPUT
+            assert used <= CAP + told.held[one.number], (used, CAP, told.held[one.number])
+            beyond_cap = max(beyond_cap, used - CAP)
         for one in at_ceiling:
             hours = Counter(row.hour for row in found.rows if row.key_id == one.key_id)
             too_many = max(hours.values()) - CEILING
