@@ -88,7 +88,7 @@ def _announce(starscoo: "Starscoo") -> None:
 
 @commands.command()
 def demo() -> None:
-    """Start the server with a sandbox upstream, two accounts and a month of usage, on a database of its own."""
+    """Start the server with a sandbox upstream, four accounts and 200,000 requests, on a database of its own."""
     settings = terminal.settings()
     _check_place(settings)
     from app import demo as show
