@@ -1,7 +1,7 @@
-"""Bearer secret to Principal. The secret's form is checked without a look-up; its digest is looked up in a
-cache of bounded size, then in the table. A cached principal counts until one of its overrides, its key or its
-secret ends, until it is a minute old, or until its account changed (then its epoch is behind). An unknown digest is
-remembered for ten seconds. When the table cannot be read the answer is 503: access never opens by accident.
+"""Bearer secret to Principal. The secret's digest is looked up in a cache of bounded size, then, where the secret has
+the form of a key, in the table. A cached principal counts until one of its overrides, its key or its secret ends,
+until it is a minute old, or until its account changed (then its epoch is behind). An unknown digest is remembered for
+ten seconds. When the table cannot be read the answer is 503: access never opens by accident.
 
 What has not the form of a key may be a pass (`models.passes`), which this server's own pages show; it is judged as
 the key that it stands for.
@@ -60,30 +60,28 @@ class Authenticator:
         if not secret:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _MISSING)
-        digest = self._digest(secret)
-        principal = await self._look_up(digest) if digest else None
+        principal = await self._look_up(secret)
         if principal is None:
             self.rejected += 1
             raise GatewayError("invalid_api_key", _UNKNOWN)
-        # A pass shows that somebody has a page open, not that his programs have the new secret.
-        if principal.is_watched and keys.well_formed(secret):
+        if principal.is_watched and keys.well_formed(secret):  # a pass is no use of the secret
             self.uses.note(principal.key_id, principal.secret_digest, int(self._clock()))
         return principal
 
     async def again(self, principal: Principal, headers: Mapping[str, str]) -> Principal:
         """Read anew after the limiter called this principal stale."""
-        self._cache.pop(self._digest(bearer(headers.get("authorization", ""))) or "", None)
+        self._cache.pop(principal.secret_digest, None)
         return await self.authenticate(headers)
 
-    def _digest(self, secret: str) -> str | None:
-        """Of the key that is shown, or that a pass stands for. Passes are thought of only where it is no key."""
-        if keys.well_formed(secret):
-            return keys.digest(secret)
-        return self._passes.key_digest(secret) if self._passes else None
-
-    async def _look_up(self, digest: str) -> Principal | None:
+    async def _look_up(self, secret: str) -> Principal | None:
         now = self._clock()
+        digest = keys.digest(secret)
         cached = self._cache.get(digest)
+        if cached is None and not keys.well_formed(secret):
+            of_key = self._passes.key_digest(secret) if self._passes else None
+            if of_key is None:
+                return None
+            digest, cached = of_key, self._cache.get(of_key)
         if cached is not None:
             principal, until = cached
             if now < until and (

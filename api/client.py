@@ -39,24 +39,27 @@ def new_id(prefix: str) -> str:
 async def receive(request: Request, limit: int) -> bytes:
     """The whole body. Raises `request_too_large` before reading on, `invalid_request` when the client broke
     off."""
-    too_large = GatewayError(
-        "request_too_large",
-        f"The request body is larger than {limit:,} bytes, the limit of this server. Send less, or smaller images.",
-    )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     pieces: list[bytes] = []
     size = 0
     try:
         async for piece in request.stream():
             size += len(piece)
             if size > limit:
-                raise too_large
+                raise _too_large(limit)
             pieces.append(piece)
     except ClientDisconnect as error:
         raise GatewayError("invalid_request", "The request body broke off before its end.") from error
     return b"".join(pieces)
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError(
+        "request_too_large",
+        f"The request body is larger than {limit:,} bytes, the limit of this server. Send less, or smaller images.",
+    )
 
 
 def start(status: int, content_type: bytes, headers: Headers, length: int | None = None) -> dict[str, object]:

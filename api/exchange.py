@@ -9,6 +9,7 @@ before it a status.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -29,6 +30,10 @@ from api.work import Call, Parts
 from models.ledger import Note, Usage
 
 log = logging.getLogger("starscoo.gateway")
+
+EVENT_STREAM: Final = "text/event-stream"
+MAX_STREAM_BYTES: Final = 128 * 1024 * 1024
+"""Three times what the longest answer takes with all that vendors write around each word. A stream is not held."""
 
 
 class Exchange(Response):
@@ -184,6 +189,8 @@ class Exchange(Response):
             raise error
         if breakers.troubled:
             breakers.answered(target)
+        if call.upstream.is_stream and not _is_stream(reply.headers):
+            raise UpstreamFailure("upstream_error", "the answer is no stream")
         return reply
 
     async def _turned(self, failure: GatewayError | UpstreamFailure) -> bool:
@@ -234,7 +241,7 @@ class Exchange(Response):
         collector = Collector()
         self._relay = relay = Translated(call.reader(), collector)
         size = 0
-        while chunk := await reply.next_chunk():
+        while not relay.is_finished and (chunk := await reply.next_chunk()):
             size += len(chunk)
             if size > MAX_REPLY_BYTES:
                 raise UpstreamFailure("upstream_error", f"the answer passed {MAX_REPLY_BYTES} bytes")
@@ -267,8 +274,12 @@ class Exchange(Response):
 
     async def _stream(self, reply: UpstreamReply, outlet: Outlet) -> None:
         self._relay = relay = self._make_relay()
+        left = MAX_STREAM_BYTES
         while not relay.is_finished:
             chunk = await reply.next_chunk()
+            left -= len(chunk)
+            if left < 0:
+                raise UpstreamFailure("upstream_error", f"the stream passed {MAX_STREAM_BYTES} bytes")
             out = relay.feed(chunk) if chunk else relay.close()
             if out:
                 await outlet.write(out)
@@ -349,7 +360,9 @@ class Exchange(Response):
         )
 
 
+def _is_stream(headers: Mapping[str, str]) -> bool:
+    """Where no type is given, the events will show."""
+    return headers.get("Content-Type", EVENT_STREAM).lower().startswith(EVENT_STREAM)
+
+
 _STOPPING: Final = "This server is shutting down and could not wait for the end of the answer. Try again."
-_AWAY: Final = (
-    "The answer could not be entered in the ledger, so it is not delivered. Try again in a few seconds."
-)

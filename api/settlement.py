@@ -160,8 +160,11 @@ def bound_by(call: Call, stop: StopReason | None) -> Bound | None:
 
 async def _written(receipt: asyncio.Future[None]) -> None:
     try:
-        # Shielded: the receipt is shared by all rows of its commit.
-        await asyncio.shield(receipt)
+        if receipt.done():
+            receipt.result()
+        else:
+            # Shielded: the receipt is shared by all rows of its commit.
+            await asyncio.shield(receipt)
     except LedgerAway as error:
         raise GatewayError("service_unavailable", _AWAY, retry_after=5) from error
 

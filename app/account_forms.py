@@ -14,7 +14,7 @@ from app import forms, letters, login
 from app.binding import bind_now
 from app.forms import PasswordWork, Rejected
 from app.services import Services
-from models import accounts, deletion, guesses, verification
+from models import accounts, deletion, guesses, logins, verification
 from models.accounts import Account
 from models.database import Refused
 from models.logins import Viewer
@@ -37,16 +37,18 @@ class AccountForms:
         new = fields.get("new_password", "")
         forms.check_password(new, viewer.email, field="new_password", back=PAGE)
         hashed = await self._work.hashed(new)
-        await self._database.run(
-            accounts.set_password,
+        # This browser stays, with a new login; that of every other one is dead.
+        entered = await self._database.run(
+            logins.renew,
             account.id,
             hashed,
-            address=login.address_of(request),
+            **forms.browser_of(self._services, request),
             now=self._services.now(),
         )
-        await forms.tell_password_changed(self._services, request, account.id)
-        # This browser stays, with a new login; that of every other one is dead.
-        return await forms.logged_in(self._services, request, account.id, f"{PAGE}?done=password")
+        forms.tell_password_changed(self._services, request, account)
+        response = RedirectResponse(f"{PAGE}?done=password", 303)
+        login.set_cookies(self._services, request, response, entered)
+        return response
 
     async def set_email(self, request: Request, fields: dict[str, str]) -> Response:
         """Without a mail server the password is proof enough; with one the new address is proven first."""

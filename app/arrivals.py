@@ -44,6 +44,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self.event: Event[list[Arrival]] = Event()
+        self.changes: Event[int] = Event()
         self._gathered: list[Arrival] = []
         self._timer: asyncio.TimerHandle | None = None
         self._places: dict[int, list[ui.element]] = {}
@@ -66,6 +67,19 @@ class Arrivals:
 
         self.event.subscribe(hear)
         self._places.setdefault(account_id, []).append(place)
+
+    def follow_changes(self, account_id: int, place: ui.element, told: Callable[[], Awaitable[None]]) -> None:
+        """Calls `told` when keys or limits of this account were changed by a page of this process, while `place`
+        exists."""
+
+        async def hear(changed_id: int) -> None:
+            if place.is_deleted:
+                self.changes.unsubscribe(hear)
+            elif changed_id == account_id:
+                with place:
+                    await told()
+
+        self.changes.subscribe(hear)
 
     def note(self, finals: Sequence[FinalRow], refused: Sequence[refusals.Line]) -> None:
         """Called in the loop after each commit of the ledger."""

@@ -26,6 +26,8 @@ _BY_HOUR: Final = (3, 2, 2, 2, 2, 3, 5, 8, 11, 13, 13, 12, 11, 13, 14, 13, 12, 1
 _BY_WEEKDAY: Final = (1.0, 1.1, 1.05, 1.0, 0.9, 0.55, 0.5)
 _BY_KEY: Final = (40, 25, 15, 10, 6, 4)
 _BY_MODEL: Final = (45, 22, 18, 9, 6)
+_PACE: Final = (0.45, 1.0, 0.85, 1.5, 1.9)
+"""How slow a model is, by its place in the order of popularity: small ones are asked most."""
 _STREAMED: Final = (0.9, 0.0, 0.7, 0.3, 0.9, 0.0)
 """The share of streamed answers by the key's place: some programs stream, some do not."""
 
@@ -188,14 +190,15 @@ def _requests(crowd: Crowd, begin: int, count: int, chance: random.Random) -> It
     # An hour in which the provider is overloaded now and then: what an error rate is looked at for.
     fails = 0.25 if chance.random() < 0.01 else 0.0
     for number in range(count):
-        model = crowd.models[model_wheel.turn(chance.random())]
+        place = model_wheel.turn(chance.random())
+        model, pace = crowd.models[place], _PACE[min(place, len(_PACE) - 1)]
         outcome, status, code = ending(chance, more_failures=fails)
         is_answered = outcome != "error"
         prompt = min(60_000, 40 + int(chance.lognormvariate(5.6, 0.9)))
         cached = prompt // 2 if chance.random() < 0.2 else 0
         output = min(4_000, 10 + int(chance.lognormvariate(4.9, 0.8)))
         used = Usage(prompt - cached, cached, 0, output) if is_answered else Usage()
-        first_ms = int(chance.lognormvariate(6.1, 0.45))
+        first_ms = int(chance.lognormvariate(6.2, 0.45) * pace)
         price = model.targets[0].price
         yield FinalRow(
             id=id_of(f"{crowd.name} {begin} {number}"),
@@ -210,7 +213,7 @@ def _requests(crowd: Crowd, begin: int, count: int, chance: random.Random) -> It
             is_estimated=outcome in ("cut", "client_abort"),
             cost_nusd=0 if price is None else crowd.cost(used, price),
             first_token_ms=first_ms if is_answered else None,
-            total_ms=first_ms + output * 16 if is_answered else first_ms,
+            total_ms=first_ms + int(output * 16 * pace) if is_answered else first_ms,
             stop="end" if outcome == "ok" else None,
             hour=hour,
         )

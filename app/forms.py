@@ -23,9 +23,11 @@ from starlette.responses import RedirectResponse
 from app import device_words, letters, login
 from app.services import Services
 from models import accounts, guesses, logins, passwords, verification
+from models.accounts import Account
 from models.database import Refused
 
 log = logging.getLogger("starscoo")
+_KNOWN_BROWSER: Final = " A browser that has logged in to the account before has tries of its own."
 T = TypeVar("T")
 _LONGEST_BODY: Final = 16_384
 LONGEST_PASSWORD: Final = 1_000
@@ -114,7 +116,7 @@ class Forms:
     async def log_in(self, request: Request, fields: dict[str, str]) -> Response:
         email, password = fields.get("email", ""), fields.get("password", "")
         who = guesser(self._services, request, email)
-        await slow_down(self._services, who, email)
+        await slow_down(self._services, who, email, hint=_KNOWN_BROWSER)
         account = await self._database.read(accounts.find_by_email, email)
         stored = account.password_hash if account else None
         if not await self._work.matches(password[:LONGEST_PASSWORD], stored):
@@ -177,7 +179,9 @@ class Forms:
         except Refused as reason:
             await self._database.run(guesses.note_failure, **who, now=now)
             raise Rejected("", str(reason)) from None
-        await tell_password_changed(self._services, request, account_id)
+        account = await self._database.read(accounts.get, account_id)
+        assert account is not None
+        tell_password_changed(self._services, request, account)
         return await logged_in(self._services, request, account_id, "/app")
 
     async def log_out(self, request: Request, _: dict[str, str]) -> Response:
@@ -199,10 +203,7 @@ async def logged_in(
         entered = await services.database.run(
             logins.enter,
             account_id,
-            former=login.token_of(services, request),
-            known_as=login.device_of(services, request),
-            device=request.headers.get("user-agent", ""),
-            address=login.address_of(request),
+            **browser_of(services, request),
             checked_hash=checked_hash,
             now=services.now(),
         )
@@ -211,6 +212,16 @@ async def logged_in(
     response = RedirectResponse(to, 303)
     login.set_cookies(services, request, response, entered)
     return response
+
+
+def browser_of(services: Services, request: Request) -> dict[str, str]:
+    """What `logins.enter` asks of the browser that gets a new login."""
+    return {
+        "former": login.token_of(services, request),
+        "known_as": login.device_of(services, request),
+        "device": request.headers.get("user-agent", ""),
+        "address": login.address_of(request),
+    }
 
 
 def guesser(services: Services, request: Request, email: str) -> dict[str, str]:
@@ -229,12 +240,15 @@ async def slow_down(
     *,
     per_email: int = guesses.WRONG_PER_EMAIL,
     back: str = "",
+    hint: str = "",
 ) -> None:
     """Raises `Rejected` for whoever has to wait."""
     wait_s = await services.database.read(guesses.may_try, **who, per_email=per_email, now=services.now())
     if wait_s is not None:
         minutes = max(1, -(-wait_s // 60))
-        raise Rejected("", f"Too many tries. Wait {minutes} min, then try again.", email=email, back=back)
+        raise Rejected(
+            "", f"Too many tries. Wait {minutes} min, then try again.{hint}", email=email, back=back
+        )
 
 
 async def send_verification(services: Services, account_id: int, email: str) -> None:
@@ -244,10 +258,8 @@ async def send_verification(services: Services, account_id: int, email: str) -> 
         services.mail.send(letters.verification(f"{services.public_url}/verify/{token}"), email)
 
 
-async def tell_password_changed(services: Services, request: Request, account_id: int) -> None:
+def tell_password_changed(services: Services, request: Request, account: Account) -> None:
     if services.mail is not None:
-        account = await services.database.read(accounts.get, account_id)
-        assert account is not None
         device = device_words.of(request.headers.get("user-agent", ""))
         address = login.address_of(request)
         letter = letters.password_changed(device, address, services.public_url or "")

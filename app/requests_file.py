@@ -1,7 +1,8 @@
 """/app/requests.csv: the log as a file, with the same filters in its address as the page.
 
 It is written while it is read, a few thousand requests at a time, so that a million cost no more memory than one
-piece, and a slow reader holds no connection of the database. It ends after a million lines, and with the login.
+piece, and a slow reader holds no connection of the database. It ends after a million lines, and with the login. One
+at a time for each account.
 """
 
 import re
@@ -12,9 +13,9 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from starlette.responses import RedirectResponse, StreamingResponse
 
-from app import log_shown, login
+from app import failures, log_shown, login
 from app.services import Services
-from models import request_log, requests_csv
+from models import logins, request_log, requests_csv
 from models.logins import Viewer
 from models.request_log import Cursor, Query
 
@@ -25,11 +26,16 @@ def register(
     services: Services, outer: FastAPI, *, most_lines: int = MOST_LINES, piece: int = requests_csv.PIECE
 ) -> None:
     """`piece` is how many lines are read at a time."""
+    running: set[int] = set()
 
     async def send(request: Request) -> Response:
         viewer = await login.viewer_of(services, request)
         if viewer is None:
             return RedirectResponse("/login", 303)
+        if viewer.account_id in running:
+            return failures.page(
+                "A file is being written already", "Wait for the first download, then try again.", 429
+            )
         shown = log_shown.parse(f"/app/requests?{request.url.query}")
         keys = await services.database.read(request_log.keys_of, viewer.account_id)
         now = services.now()
@@ -38,8 +44,16 @@ def register(
             "content-disposition": f'attachment; filename="{file_name(viewer.email, query, now)}"',
             "cache-control": "no-store",
         }
-        lines = _lines(services, request, viewer, query, (most_lines, piece))
-        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+        async def whole() -> AsyncIterator[str]:
+            running.add(viewer.account_id)
+            try:
+                async for part in _lines(services, request, viewer, query, (most_lines, piece)):
+                    yield part
+            finally:
+                running.discard(viewer.account_id)
+
+        return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
 
     outer.add_route("/app/requests.csv", send, methods=["GET"])
 
@@ -69,7 +83,8 @@ async def _lines(
         after = piece.last
         if after is None:
             return
-        if await login.viewer_of(services, request) is None:
+        token = login.token_of(services, request)
+        if not await database.read(logins.living, [token], now=services.now()):
             raise RuntimeError("The login ended while the file was being written.")
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session
 
 from models import migrations
+from models.driver import DriverConnection
 from models.errors import Refused as Refused
 from models.locks import LockTimeout, WriterLock, open_private, try_lock
 
@@ -327,7 +328,7 @@ def _sqlite_engine(url: URL, durability: Durability, wait_s: float, *, is_writer
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        DriverConnection(connection).exec_driver_sql(begin)
 
     return engine
 

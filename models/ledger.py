@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Connection, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from models import refusals, rollups
+from models.driver import DriverConnection
 from models.ledger_sql import STATEMENTS
 
 
@@ -202,7 +203,7 @@ class FinalRow:
 
 
 def write(
-    connection: Connection,
+    transaction: Connection,
     opens: Sequence[OpenRow],
     finals: Sequence[FinalRow],
     refused: Sequence[refusals.Line],
@@ -211,6 +212,7 @@ def write(
 ) -> None:
     """All of a batch, within the caller's transaction. An open row that exists already and a final row for a
     request that is final already change nothing; within a batch the first final of a request counts."""
+    connection = DriverConnection(transaction)
     statements = STATEMENTS[connection.dialect.name]
     ending: dict[str, FinalRow] = {}
     for final in finals:
@@ -244,7 +246,7 @@ def interrupt(connection: Connection, ids: Sequence[str]) -> int:
     return len(still_open)
 
 
-def _end(connection: Connection, ending: dict[str, FinalRow]) -> None:
+def _end(connection: DriverConnection, ending: dict[str, FinalRow]) -> None:
     """The rows that are open, were never opened, or were settled as interrupted, become final; the others are.
     A request counts where its open row stands, so that sums and rows agree whatever its final row says."""
     statements = STATEMENTS[connection.dialect.name]

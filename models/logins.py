@@ -144,6 +144,25 @@ def enter(
     return Entered(token, guesses.remember_device(session, account_id, known_as, now=now))
 
 
+def renew(
+    session: Session,
+    account_id: int,
+    password_hash: str,
+    *,
+    former: str,
+    known_as: str,
+    device: str,
+    address: str,
+    now: int,
+) -> Entered:
+    """A new password, set in the browser that asks: every login ends, and this browser gets a new one in the same
+    transaction, so that it is never without. Raises `NoSuchAccount`."""
+    set_password(session, account_id, password_hash, address=address, now=now)
+    return enter(
+        session, account_id, former=former, known_as=known_as, device=device, address=address, now=now
+    )
+
+
 def resolve(session: Session, token: str, *, now: int, is_active: bool) -> Viewer | None:
     """None for a token that is unknown or ended, and for a suspended account.
 

@@ -18,6 +18,8 @@ from models.overrides import Override, Plan
 
 FIXED: Final = frozenset({"unlimited"})
 """What these promise by their name cannot be edited."""
+OF_SETTINGS: Final = frozenset({"starter"})
+"""These take their values from the settings at each start until staff edits them."""
 
 Values = Mapping[Limit, int | None]
 

@@ -15,11 +15,12 @@ from sqlalchemy import ColumnElement, Executable, String, collate, func, literal
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from models import limits, windows
+from models import limits, refusal_origins, windows
 from models.keys import ApiKey
 from models.ledger import FAILED_ROWS, SLOW_ROWS, RequestRow, UsageHour
 from models.limits import Ladder
 from models.live import Limit
+from models.overrides import Override
 from models.refusals import RefusalRow
 from models.usage_filters import FAILED, LONGEST_IN_MINUTES_S, NO_FILTERS, REFUSED, RUNNING, Filters
 
@@ -80,12 +81,14 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Details:
     """`key` None: a key that is gone altogether. `hour_place`: its number among the account's admitted requests of its
-    hour. `ladder` is of the limit that refused, as it stands now."""
+    hour. `ladder` is of the limit that refused, as it stands now; `setter` the override that had set it then, None
+    where that was the plan."""
 
     entry: Entry
     key: ApiKey | None
     hour_place: int | None = None
     ladder: Ladder | None = None
+    setter: Override | None = None
 
 
 def page(
@@ -153,7 +156,9 @@ def find(session: Session, account_id: int, request_id: str, *, now: int) -> Det
         return None
     key = _key(session, account_id, refusal.key_id)
     entry = Entry(refusal.at * 1000, refusal.request_id, refusal=refusal)
-    return Details(entry, key, ladder=_ladder(session, account_id, refusal, key, now))
+    ladder = _ladder(session, account_id, refusal, key, now)
+    setter = refusal_origins.setters(session, account_id, [refusal]).get(request_id)
+    return Details(entry, key, ladder=ladder, setter=setter)
 
 
 def keys_of(session: Session, account_id: int) -> list[ApiKey]:

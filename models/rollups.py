@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from models import histogram, windows
+from models.driver import DriverConnection
 from models.ledger_sql import STATEMENTS
 
 ACCOUNT_LOCK: Final = 0x5742_4C47
@@ -56,7 +57,7 @@ class Delta:
                 times[bucket] = times.get(bucket, 0) + sign
 
 
-def lock_accounts(connection: Connection, account_ids: Iterable[int]) -> None:
+def lock_accounts(connection: Connection | DriverConnection, account_ids: Iterable[int]) -> None:
     """Until the transaction ends, nobody else who asks for it changes what these accounts have used."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(
@@ -65,7 +66,7 @@ def lock_accounts(connection: Connection, account_ids: Iterable[int]) -> None:
         )
 
 
-def add(connection: Connection, deltas: Mapping[Group, Delta]) -> None:
+def add(connection: Connection | DriverConnection, deltas: Mapping[Group, Delta]) -> None:
     """In one order for everybody. The accounts are locked already."""
     statements = STATEMENTS[connection.dialect.name]
     groups = sorted(deltas)

@@ -19,8 +19,7 @@ def hour_end(now: int) -> int:
 
 
 def month_of(now: int) -> int:
-    moment = datetime.fromtimestamp(now, UTC)
-    return moment.year * 12 + moment.month - 1
+    return _month_of_hour(now // HOUR)
 
 
 def month_start(now: int) -> int:
@@ -30,6 +29,13 @@ def month_start(now: int) -> int:
 def month_end(now: int) -> int:
     """When the next month begins."""
     return _begins(month_of(now) + 1)
+
+
+@lru_cache(maxsize=4096)
+def _month_of_hour(hour: int) -> int:
+    """Months begin on the hour, and every request asks for the running one's several times."""
+    moment = datetime.fromtimestamp(hour * HOUR, UTC)
+    return moment.year * 12 + moment.month - 1
 
 
 @lru_cache(maxsize=64)

@@ -8,9 +8,11 @@ not decided here; what the vendor's side can cost is bounded: number and size of
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from api.providers.base import (
     MAX_REPLY_BYTES,
@@ -27,6 +29,24 @@ READ_BYTES: Final = 64 * 1024
 MAX_HEADERS: Final = 128
 MAX_HEADER_BYTES: Final = 8 * 1024
 """Of one header, and of the status line."""
+
+
+class _Handler(ResponseHandler):
+    """Where the framing of a body breaks, aiohttp 3.14.5 closes the connection and tells nobody: the error goes to the
+    queue of messages alone, the clock of silence stops, and whoever reads the body waits for ever."""
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            is_known = isinstance(exc, aiohttp.ClientError | OSError)
+            body.set_exception(exc if is_known else aiohttp.ClientPayloadError(repr(exc)))
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_Handler, loop=self._loop)
 
 
 class Transport:
@@ -47,7 +67,7 @@ class Transport:
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60),
+            connector=_Connector(limit=0, keepalive_timeout=30, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

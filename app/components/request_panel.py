@@ -11,7 +11,9 @@ from app.components import ladder
 from app.components.log_table import status_pill
 from models import keys as key_models
 from models.ledger import RequestRow
+from models.limits import Ladder
 from models.live import Limit
+from models.overrides import Override
 from models.refusals import RefusalRow
 from models.request_log import Details
 
@@ -104,14 +106,21 @@ def _limit(details: Details, refusal: RefusalRow, name: str, value: int, now: in
         moment = words.until(end, now) if end > now else Markup("{}").format(words.utc_day(end))
         lines.append(("Window ends" if end > now else "Window ended", moment))
     if details.ladder is not None and limit is not None:
+        lines.append(("Set by", _setter(details.setter, details.ladder)))
         lines.append(("Stands now", ladder.origin(limit, details.ladder)))
-        author = details.ladder.rungs[-1].author if details.ladder.origin == "set on this key" else ""
-        if author:
-            lines.append(("Set by", author))
     change = Markup('<a class="s-button s-plain s-slim" href="/app/limits">{}</a>').format(
         "Change this limit" if refusal.layer == "key" else "See the account's limits"
     )
     return _section("The limit that refused", lines, after=Markup('<p class="l-acts">{}</p>').format(change))
+
+
+def _setter(override: Override | None, steps: Ladder) -> str:
+    """Who had set the value at that moment. Customers see that staff did and why, not who."""
+    if override is None:
+        return steps.rungs[0].origin
+    if not override.is_staff:
+        return f"{override.author}, on this key"
+    return f"staff: “{override.reason}”" if override.reason else "staff"
 
 
 def _timings(row: RequestRow) -> list[Line]:
@@ -176,9 +185,9 @@ def _identity(details: Details) -> Markup:
     assert owner is not None
     key: Markup | str = "A former key"
     if details.key is not None:
-        key = Markup('{} <span class="s-mono s-faint">{}</span>').format(
-            details.key.name, key_models.masked(details.key)
-        )
+        key = Markup(
+            '<a href="/app/keys/{}" dir="auto">{}</a> <span class="s-mono s-faint">{}</span>'
+        ).format(details.key.public_id, details.key.name, key_models.masked(details.key))
     copy = Markup(
         '<code class="l-id" id="l-request-id">{0}</code> <button type="button" class="s-icon-button" '
         'aria-label="Copy request id" data-copy="{0}"><span class="s-icon">{1}</span></button>'

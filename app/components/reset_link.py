@@ -28,8 +28,8 @@ async def show(services: Services, dialog: Dialog, staff: Viewer, account_id: in
     with dialog.filled("Reset link"):
         tag(
             "p",
-            f"Give it to the owner of {account.email} and to nobody else. It sets a new password once, within an "
-            "hour, and ends all logins of that account.",
+            f"Give it to the owner of {account.email} and nobody else. It sets a new password once, within an hour, "
+            "and ends all logins of that account.",
             "s-quiet",
         )
         with tag("div", "", "s-field"):

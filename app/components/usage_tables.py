@@ -16,7 +16,8 @@ from models.usage_series import Histograms, Line, percentiles
 _NUMBERS: Final = ("Requests", "Errors", "Input tokens", "Output tokens", "All tokens", "Cost")
 _TIMES: Final = ("Requests", "Errors", "Median", "95th percentile")
 ROWS: Final = 48
-"""Of a table at first; the rest follows on a press."""
+GROUPS_SHOWN: Final = 25
+"""Of the tables at first; the rest follows on a press."""
 
 
 def totals(
@@ -27,24 +28,25 @@ def totals(
     labels: Mapping[str, str],
     times: Histograms,
     href: Callable[[str], str],
+    rows: int | None = GROUPS_SHOWN,
 ) -> Markup:
-    """By group, largest first, with the colours of the chart; each name leads to its requests."""
+    """By group, largest first, with the colours of the chart; each name leads to its requests. `rows` None is all."""
     colours = {series.name: series.colour for series in chart.series}
     sums = _sums(lines)
     counted = _counted(times)
     names = sorted(sums, key=lambda name: (-sums[name][0], name))
-    rows = [
+    drawn = [
         (
             _named(labels.get(name, name) or "(none)", colours.get(name, usage_chart.OWN_SERIES), href(name)),
             *_cells(sums[name], counted.get(name, Counter()), shown),
         )
-        for name in names
+        for name in names[:rows]
     ]
     heads = _TIMES if shown.is_timed else _NUMBERS
     columns = (Column(GROUPS[shown.by], is_name=True), *(Column(head, is_number=True) for head in heads))
     whole = [sum(figures) for figures in zip(*sums.values(), strict=True)] or [0] * 6
     total = ("All", *_cells(whole, sum(counted.values(), Counter()), shown))
-    return tables.render(columns, rows, caption=f"Usage by {GROUPS[shown.by].lower()}", total=total)
+    return tables.render(columns, drawn, caption=f"Usage by {GROUPS[shown.by].lower()}", total=total)
 
 
 def buckets(chart: Chart, shown: Shown, *, href: Callable[[int], str], rows: int | None = ROWS) -> Markup:

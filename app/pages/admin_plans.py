@@ -10,11 +10,11 @@ from app.components import ladder, numbers, tag
 from app.pages import admin_frame, limits_view
 from app.pages.admin_frame import staff
 from app.services import Services
-from models import plans
+from models import plans, verification
 from models.database import Refused
 from models.live import Limit
 from models.logins import Viewer
-from models.plans import FIXED, PlanLine
+from models.plans import FIXED, OF_SETTINGS, PlanLine
 
 _SETTINGS: Final = (
     "STARSCOO_STARTER_HOURLY_REQUESTS",
@@ -93,7 +93,7 @@ class _Plans:
                     )
             with tag("div", "", "s-buttons"):
                 components.button("Save plan", is_submit=True)
-                if line.plan.edited_at is not None:
+                if line.plan.edited_at is not None and line.plan.name in OF_SETTINGS:
                     components.button(
                         "Follow the settings again",
                         kind="plain",
@@ -181,6 +181,17 @@ def _inherits(line: PlanLine, name: Limit) -> str:
 
 
 def _source(line: PlanLine, now: int) -> Markup:
+    if line.plan.name == verification.UNVERIFIED:
+        edited = (
+            Markup(" Edited {} by {}.").format(
+                words.ago(line.plan.edited_at, now), line.plan.edited_by or "staff"
+            )
+            if line.plan.edited_at is not None
+            else Markup("")
+        )
+        return Markup(
+            "For accounts whose email address is not confirmed yet. They move to Starter once it is.{}"
+        ).format(edited)
     if line.plan.edited_at is None:
         return Markup("Set at each start of the server by the settings {}, until you save here.").format(
             _NAMES

@@ -222,6 +222,7 @@ class _Requests:
             address=admin_frame.address(),
             now=self._services.now(),
         )
+        await bind_now(self._services, line.ask.account_id)
         await self._decided_now("Declined")
 
     async def _decided_now(self, said: str) -> None:

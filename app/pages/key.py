@@ -51,7 +51,7 @@ class _Page:
             return
         self._place.clear()
         with self._place:
-            components.html(Markup('<a class="a-back" href="/app/keys">← API keys</a>'))
+            components.html(Markup('<a class="k-back" href="/app/keys">← API keys</a>'))
             with frame.title(self._one.key.name):
                 tables.listen(components.html(self._buttons(), "s-actions"), self._act)
             self._body = components.html(self._drawn())

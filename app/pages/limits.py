@@ -62,6 +62,7 @@ class _Page:
         self._asks = limits_asks.Asks(self._services, self._viewer, on_change=self.load)
         refresh = live_view.Throttled(self._refresh)
         self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
+        self._services.arrivals.follow_changes(self._viewer.account_id, self._content, self._refresh)
 
     async def load(self) -> None:
         self._view = view = await self._read()
@@ -88,15 +89,15 @@ class _Page:
         )
 
     async def _refresh(self) -> None:
-        """Figures alone: the buttons in the table stay, and with them the focus of who uses a keyboard."""
+        """Figures alone, unless more has changed: the buttons in the table stay, and with them the focus of who uses a
+        keyboard."""
         view = await self._read()
         if self._content.is_deleted:
             return
-        had_refusals = bool(self._view.whole.refused)
-        self._view = view
-        if bool(view.whole.refused) != had_refusals:
+        if limits_view.shape(view) != limits_view.shape(self._view):
             await self.load()
             return
+        self._view = view
         self._notices.set_content(str(limits_view.alert_notices(view)))
         self._account.set_content(str(limits_view.account_cards(view)))
         if view.whole.refused:

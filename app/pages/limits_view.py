@@ -73,6 +73,19 @@ async def read(
     )
 
 
+def shape(view: View) -> object:
+    """What the page is made of beside its figures: as long as it stays the same, figures alone are replaced."""
+    whole = view.whole
+    return (
+        view.overview.ladders,
+        [(one.key.id, one.key.name, one.ladders) for one in view.shown_keys],
+        len(view.overview.keys),
+        [(one.id, one.state, one.answer) for one in whole.asks],
+        whole.levels,
+        bool(whole.refused),
+    )
+
+
 def account_cards(view: View, *, shows_author: bool = False) -> Markup:
     """Both limits of the account, side by side, with figures, forecast and ladders; below, how many requests each key
     may run at once."""

@@ -1,6 +1,7 @@
 """/app: how things stand, or, before the first request, the three steps to it."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 from nicegui import ui
 
-from app import asked, components, frame, login, refusal_words, theme, words
+from app import asked, components, frame, live_view, login, refusal_words, theme, words
 from app.arrivals import Arrival
 from app.binding import bind_now
 from app.components import Column, html, ladder, log_table, meter, model_bars, tables, tag
@@ -90,6 +91,7 @@ class _Page:
         self._services = services
         self._viewer = viewer
         self._is_waiting = False
+        self._pause_s: float = live_view.PAUSE_S
         self._is_starter = False
         self._figures: ui.html | None = None
 
@@ -117,13 +119,16 @@ class _Page:
             self._figures.set_content(str(_figures(view)))
 
     async def _arrived(self, _: list[Arrival]) -> None:
-        """Figures follow once a second at most; an open starter card waits until its dialog is closed."""
+        """Figures follow once a second at most, the more seldom the longer they take to read; an open starter card
+        waits until its dialog is closed."""
         if self._is_waiting or (self._is_starter and self._reveal.is_open):
             return
         self._is_waiting = True
         try:
-            await asyncio.sleep(1)
+            await asyncio.sleep(self._pause_s)
+            begun = time.perf_counter()
             await self.load()
+            self._pause_s = live_view.pause_after(time.perf_counter() - begun)
         finally:
             self._is_waiting = False
 

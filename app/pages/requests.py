@@ -7,7 +7,7 @@ from typing import Final, cast
 from markupsafe import Markup
 from nicegui import background_tasks, ui
 
-from app import address, asked, components, facet_values, frame, live_view, log_shown, samples, words
+from app import address, asked, components, facet_values, frame, live_view, log_shown, login, samples, words
 from app.arrivals import Arrival
 from app.components import log_table, request_panel, set_attributes, tag
 from app.components.dialogs import Dialog
@@ -116,6 +116,7 @@ class _Page:
 
     async def _reload(self) -> None:
         with self._content:
+            await login.still(self._services, self._viewer)
             if self._panel.is_open and not self._shown.request:
                 self._panel.close()
             self._draw_choices()
@@ -305,6 +306,7 @@ class _Page:
         await self._open(request_id)
 
     async def _open(self, request_id: str) -> None:
+        await login.still(self._services, self._viewer)
         now = self._services.now()
         details = await self._services.database.read(
             request_log.find, self._viewer.account_id, request_id, now=now

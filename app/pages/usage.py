@@ -11,7 +11,7 @@ from nicegui import background_tasks, ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
-from app import asked, components, facet_values, frame, live_view, usage_shown
+from app import asked, components, facet_values, frame, live_view, login, usage_shown
 from app.components import set_attributes, tag, usage_chart, usage_tables
 from app.components.chart import Chart
 from app.components.facets import Facets
@@ -99,6 +99,7 @@ class _Page:
         self._chart: Chart | None = None
         self._has_frame = False
         self._rows: int | None = usage_tables.ROWS
+        self._groups: int | None = usage_tables.GROUPS_SHOWN
         self._summary: TextElement
 
     def frame(self) -> None:
@@ -109,7 +110,7 @@ class _Page:
         self._draw_choices()
         self._figures = live_view.Figures(self._services, self._draw)
         self._content = self._figures.content
-        refresh = live_view.Throttled(self._figures.refresh)
+        refresh = live_view.Throttled(self._figures.refresh, is_costly=True)
         self._services.arrivals.follow(self._viewer.account_id, self._content, refresh)
         ui.context.client.sub_pages_router.on_path_changed(self._moved)
 
@@ -127,7 +128,8 @@ class _Page:
 
     async def _reload(self) -> None:
         with self._content:
-            self._rows = usage_tables.ROWS
+            await login.still(self._services, self._viewer)
+            self._rows, self._groups = usage_tables.ROWS, usage_tables.GROUPS_SHOWN
             self._draw_choices()
             await self.load()
 
@@ -252,6 +254,9 @@ class _Page:
                 )
                 set_attributes(self._export, download="")
             self._totals = components.html(components.joined([], ""))
+            self._more = tag("div", "", "k-more")
+            with self._more:
+                components.button("Show all of them", kind="plain", size="slim", on_click=self._all_groups)
         tag("p", _kept(self._services), "s-faint s-small")
 
     def _draw_bucket(self) -> None:
@@ -292,6 +297,8 @@ class _Page:
             return
         self._totals_title.text = f"By {GROUPS[shown.by].lower()}"
         self._totals.set_content(str(self._table_of_totals()))
+        groups = len({line.name for line in self._read.lines})
+        self._more.visible = self._groups is not None and groups > self._groups
         if self._chart is not None and shown.view == "chart":
             self._chart.show(partial(usage_chart.figure, drawn), summary=drawn.summary)
             self._summary.text = drawn.summary
@@ -309,6 +316,8 @@ class _Page:
                     on_pick=self._open_bar,
                 )
             self._summary = tag("p", drawn.summary, "u-summary")
+            if shown.view == "chart":
+                tag("p", "Drag over the chart to zoom in. Click for the requests.", "u-hint")
 
     def _draw_table(self) -> None:
         components.html(
@@ -318,6 +327,10 @@ class _Page:
             components.button(
                 f"Show all {len(self._drawn.names)}", kind="plain", size="slim", on_click=self._all_rows
             )
+
+    def _all_groups(self) -> None:
+        self._groups = None
+        self._draw_figure()
 
     def _all_rows(self) -> None:
         self._rows = None
@@ -355,6 +368,7 @@ class _Page:
             labels=self._read.labels,
             times=self._read.times,
             href=href,
+            rows=self._groups,
         )
 
     async def _zoom(self, first: float, last: float) -> None:

@@ -29,18 +29,30 @@ from models.live.redis import RedisLive
 log = logging.getLogger("starscoo.limits")
 
 WATCH_S: Final = 0.25
+FRESH_S: Final = 1.5
+"""How long what was heard counts: shorter than any outage (`limiter_state.AWAY_MS`), so that a process which was
+starved or stopped through one asks before it goes on with counters that the others have left."""
 
 
 class FallbackLive:
     """Implements `models.live.Live`; for one event loop. `clock` is asked where the database has no time of its own."""
 
     def __init__(
-        self, redis: RedisLive, tables: DatabaseLive, database: Database, clock: Callable[[], float]
+        self,
+        redis: RedisLive,
+        tables: DatabaseLive,
+        database: Database,
+        clock: Callable[[], float],
+        *,
+        fresh_s: float = FRESH_S,
     ) -> None:
         self._redis = redis
         self._tables = tables
         self._database = database
         self._clock = clock
+        self._fresh_s = fresh_s
+        self._asked_at = -float("inf")
+        self._asking = asyncio.Lock()
         self._is_failing = False
         self._is_counting_here = False
         self._redis_from = float("inf")
@@ -49,6 +61,7 @@ class FallbackLive:
 
     def prepare(self, process_id: int) -> None:
         """Before anything is served: the first process begins a new generation, whatever an earlier one left."""
+        self._asked_at = time.monotonic()
         self._heard(self._database.run_now(_begin, process_id, now_ms=self._now_ms()))
 
     async def start(self) -> None:
@@ -68,6 +81,8 @@ class FallbackLive:
         return not self._is_failing and time.monotonic() >= self._redis_from
 
     async def reserve(self, claim: Claim, *, request_id: str, epoch: int) -> Lease | Refusal | Stale:
+        if self.uses_redis and time.monotonic() - self._asked_at > self._fresh_s:
+            await self._ask_again()
         if self.uses_redis:
             try:
                 return await self._redis.reserve(claim, request_id=request_id, epoch=epoch)
@@ -126,6 +141,15 @@ class FallbackLive:
             log.warning("%s", error)
             self._failed.set()
 
+    async def _ask_again(self) -> None:
+        """One look at the tables for all who wait for it. Who gets no answer there in time has lost Redis too."""
+        began = time.monotonic()
+        async with self._asking:
+            if self._asked_at < began:
+                await self._look()
+        if self._asked_at < began:
+            self._note(LiveAway("Whether Redis is in use could not be read"))
+
     async def _watch_for_ever(self) -> None:
         while True:
             try:
@@ -139,12 +163,14 @@ class FallbackLive:
                 log.exception("Redis could not be watched")
 
     async def _look(self, *, is_first: bool = False) -> None:
+        asked_at = time.monotonic()
         try:
             state = await self._database.read(limiter_state.read, now_ms=self._now_ms())
             if self._is_failing or state.away_ms or is_first:
                 await self._try(state)
             else:
                 self._heard(state)
+            self._asked_at = asked_at
         except (SQLAlchemyError, Refused) as error:
             log.error("Whether Redis is in use could not be read: %s", error)
 

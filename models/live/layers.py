@@ -125,6 +125,8 @@ def lease_of(
 def refusal(claim: Claim, layers: list[Bound], counted: Windows) -> Refusal | None:
     """None when the claim passes: one slot of the hour is left, the key runs fewer requests than it may at once,
     and there are tokens for its prompt and one more."""
+    if passes(claim, layers, counted):
+        return None
     requests, tokens = standings(layers, counted)
     if requests.left is not None and requests.left < 1:
         return Refusal(requests, False, requests, tokens)
@@ -140,6 +142,23 @@ def refusal(claim: Claim, layers: list[Bound], counted: Windows) -> Refusal | No
         )
         return Refusal(tokens, is_held, requests, tokens)
     return None
+
+
+def passes(claim: Claim, layers: list[Bound], counted: Windows) -> bool:
+    """What `refusal` decides, without the standings that only a refusal tells."""
+    at_once = claim.limits.key_concurrent
+    if at_once is not None and counted.running >= at_once:
+        return False
+    for layer in layers:
+        if layer.requests is not None:
+            hour = counted.hour(layer.owner)
+            if layer.requests - hour.settled - hour.reserved < 1:
+                return False
+        if layer.tokens is not None:
+            month = counted.month(layer.owner)
+            if layer.tokens - month.settled - month.reserved < claim.prompt_tokens + 1:
+                return False
+    return True
 
 
 def granted_output(claim: Claim, layers: list[Bound], counted: Windows) -> int:
@@ -174,14 +193,22 @@ def standings(layers: list[Bound], counted: Windows) -> tuple[Standing, Standing
 def _standing(
     name: Limit, layers: list[tuple[Owner, int | None]], counts: Counts, resets_at: int
 ) -> Standing:
-    shown: Standing | None = None
-    for owner, limit in layers:
-        count = counts(owner)
-        left = None if limit is None else max(0, limit - count.settled - count.reserved)
-        if shown is None or _is_tighter(left, shown.left):
-            shown = Standing(name, owner[0], limit, count.settled, count.reserved, left, resets_at)
-    assert shown is not None
-    return shown
+    shown, tightest = layers[0], _left(layers[0], counts)
+    for layer in layers[1:]:
+        left = _left(layer, counts)
+        if _is_tighter(left, tightest):
+            shown, tightest = layer, left
+    owner, limit = shown
+    count = counts(owner)
+    return Standing(name, owner[0], limit, count.settled, count.reserved, tightest, resets_at)
+
+
+def _left(layer: tuple[Owner, int | None], counts: Counts) -> int | None:
+    owner, limit = layer
+    if limit is None:
+        return None
+    count = counts(owner)
+    return max(0, limit - count.settled - count.reserved)
 
 
 def _is_tighter(left: int | None, than: int | None) -> bool:

@@ -14,6 +14,7 @@ from api.errors import GatewayError
 from models import accounts, key_settings, keys, limits, rotation
 from models.database import Database
 from models.live.memory import MemoryLive
+from models.passes import Passes
 
 
 class Counting:
@@ -161,6 +162,25 @@ def test_uses_are_noted_of_secrets_that_are_being_rotated_alone_and_cost_no_tabl
         assert [authenticator.uses.seen(digest) for digest in digests] == [NOON + 2, NOON + 2]
         assert authenticator.uses.take() == {(key.id, digest): NOON + 2 for digest in digests}
         assert authenticator.uses.take() == {}
+
+    asyncio.run(story())
+
+
+def test_a_pass_of_a_rotated_key_is_no_use_of_its_secret(database: Counting) -> None:
+    clock = Clock(NOON)
+    passes = Passes(clock)
+    authenticator = Authenticator(database, MemoryLive(clock), clock, passes=passes)  # type: ignore[arg-type]
+    key = issue(database).key
+    rotated = database.real.run_now(
+        rotation.rotate, key.account_id, key.public_id, 3600, actor="test", now=NOON
+    )
+
+    async def story() -> None:
+        principal = await authenticator.authenticate(header(passes.mint(rotated.key)))
+        assert principal.is_watched
+        assert authenticator.uses.take() == {}
+        await authenticator.authenticate(header(rotated.secret))
+        assert len(authenticator.uses.take()) == 1
 
     asyncio.run(story())
 

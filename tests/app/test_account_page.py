@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from app import device_words, mail, own_data
 from app.login import LoggedOut
-from models import accounts, audit, deletion, logins
+from models import accounts, audit, deletion, logins, verification
 from models.accounts import Account
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
@@ -303,3 +303,15 @@ def test_an_address_that_is_not_proven_is_told_on_every_page_where_mail_can_prov
 
     outbox = mail.Outbox(mail.server_of("smtp://127.0.0.1:9", "no-reply@example.com"))
     simulated.run(tmp_path, story, mail=outbox)
+
+
+def test_the_plan_of_accounts_that_are_not_proven_says_what_it_is_for(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        boss = house.account("boss@example.com", is_admin=True)
+        assert "Unverified" not in simulated.shown(await house.visit("/app/admin/plans", boss))
+        house.database.run_now(verification.ensure_plan)
+        said = simulated.shown(await house.visit("/app/admin/plans", boss))
+        assert "whose email address is not confirmed yet" in said
+        assert said.count("Set at each start of the server by the settings") == 1
+
+    simulated.run(tmp_path, story)

@@ -234,3 +234,17 @@ def test_tabs_tell_how_many_wait(tmp_path: Path) -> None:
             assert "Customers Requests for more 1 waiting Plans Audit Health" in said, path
 
     simulated.run(tmp_path, story)
+
+
+def test_an_open_page_of_the_customer_shows_the_answer_at_once(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        boss, alice = house.account("boss@example.com", is_admin=True), house.account("alice@example.com")
+        asked = ask(house, alice)
+        hers = await house.visit("/app/limits", alice)
+        user = await house.visit("/app/admin/requests", boss)
+        await simulated.press_in_row(user, "grant", str(asked.id))
+        await simulated.submit(user, "Grant", value="5000", until="", reason=ANSWER)
+        await hers.should_see(ANSWER, retries=100)
+        assert "5,000/h" in simulated.shown(hers)
+
+    simulated.run(tmp_path, story)

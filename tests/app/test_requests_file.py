@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 import simulated
 from fastapi import FastAPI
 from simulated import House
+from starlette.types import Message, Scope
 
 from app import requests_file
 from models import logins, requests_csv
@@ -75,6 +77,38 @@ def test_a_file_ends_at_its_longest(tmp_path: Path) -> None:
         async with browser(house, alice, most_lines=5, piece=2) as client:
             answer = await client.get("/app/requests.csv")
             assert len(answer.text.splitlines()) == 1 + 5
+
+    simulated.run(tmp_path, story)
+
+
+def test_a_login_that_ends_cuts_the_file(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        house.used(house.key(alice), "gpt-5", requests=9)
+        token = house.database.run_now(logins.open_login, alice.id, device="test", now=house.now())
+        outer = FastAPI()
+        requests_file.register(house.services, outer, piece=2)
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            house.database.run_now(logins.close_all, alice.id)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "method": "GET",
+            "scheme": "http",
+            "path": "/app/requests.csv",
+            "query_string": b"",
+            "headers": [(b"host", b"test"), (b"cookie", f"starscoo_login={token}".encode())],
+        }
+        with pytest.raises(RuntimeError, match="The login ended"):
+            await outer(scope, receive, send)
+        assert b"".join(part.get("body", b"") for part in sent).count(b"\r\n") == 1 + 2
 
     simulated.run(tmp_path, story)
 

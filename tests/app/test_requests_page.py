@@ -11,7 +11,9 @@ from app import log_shown
 from app.arrivals import Arrival
 from app.asked import Chosen
 from app.log_shown import Shown
+from app.login import LoggedOut
 from app.pages import requests
+from models import logins
 from models.keys import ApiKey
 from models.request_log import Cursor
 
@@ -76,6 +78,7 @@ def test_the_panel_of_a_refusal_says_which_limit_where_it_is_set_and_where_to_ch
             "Layer This key",
             "Value 10",
             "Count at the decision 10",
+            "Set by plan Starter",
             "Stands now 1,000/h · plan Starter",
             "Change this limit",
             line.request_id,
@@ -127,6 +130,28 @@ def test_filters_that_match_nothing_lead_back(tmp_path: Path) -> None:
         assert "No request matches" in said(user)
         await simulated.press(user, "Show all requests")
         assert "gpt-5 Laptop" in said(user)
+
+    simulated.run(tmp_path, story)
+
+
+def test_P_Z4_an_open_page_whose_login_has_ended_reads_nothing_more(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        alice = house.account("alice@example.com")
+        key = house.key(alice)
+        house.used(key, "gpt-5")
+        for path, button in (("/app/requests", "Errors"), ("/app/usage", "By key")):
+            user = await house.visit(path, alice)
+            before = simulated.shown(user)
+            house.database.run_now(logins.close_all, alice.id)
+            house.used(key, f"after {button}")
+            with pytest.raises(LoggedOut):
+                await simulated.press(user, button)
+            assert simulated.shown(user) == before
+        user = await house.visit("/app/requests", alice)
+        house.database.run_now(logins.close_all, alice.id)
+        with pytest.raises(LoggedOut):
+            await simulated.press_in_row(user, "open", f"{key.public_id}-gpt-5-0-0")
+        assert "First token after" not in said(user)
 
     simulated.run(tmp_path, story)
 

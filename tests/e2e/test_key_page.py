@@ -174,7 +174,7 @@ def test_the_page_of_a_key_is_accessible_and_fits_with_each_of_its_dialogs(visit
         ("Rotate", "Cancel"),
         ("Change models", "Cancel"),
         ("Change expiry", "Cancel"),
-        ("Change limits", "Close"),
+        ("Change limits", "Cancel"),
         ("Revoke key", "Keep key"),
     ):
         if opener:

@@ -47,7 +47,7 @@ def test_a_newcomer_gets_an_answer_lowers_a_limit_is_refused_and_revokes(visitor
     page.get_by_role("link", name="Limits").first.click()
     page.get_by_role("button", name="Change the limits of My first key").click()
     page.get_by_label("Requests per hour, this key").fill("1")
-    page.get_by_role("button", name="Save").first.click()
+    page.get_by_role("button", name="Save limits").click()
     expect(page.get_by_text("set on this key").first).to_be_visible()
 
     assert '"code":"rate_limited"' in run(command)

@@ -148,6 +148,7 @@ def test_a_refusal_is_found_with_the_limit_as_it_stands_now(
         assert found.entry.refusal.code == "rate_limited"
         assert found.ladder is not None
         assert (found.ladder.value, found.ladder.origin) == (value, origin)
+        assert found.setter is None  # what is set now was not when it was refused
 
 
 def test_charlie_finds_nothing_of_others(database: Database, charlie: Account, mine: Traffic) -> None:

@@ -6,6 +6,7 @@ classes, and both come to the same `total_tokens`. `completion_tokens` includes 
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -154,6 +155,8 @@ def pass_reply(
     """An upstream's own answer, byte for byte but for the model's name, with what the ledger wants of it."""
     try:
         reply = _reply.decode(body)
+        if not body.isascii():
+            body.decode()  # the strings that nobody reads are not looked at above
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadReply(f"no chat completion: {error}") from error
     reasons = [choice.finish_reason for choice in reply.choices if choice.finish_reason]
@@ -188,6 +191,7 @@ def stop_reason(finish_reason: str) -> StopReason:
     return _STOPS.get(finish_reason, "end")
 
 
+@lru_cache(maxsize=256)
 def renamer(rename: tuple[str, str]) -> Callable[[bytes], bytes]:
     """Replaces the upstream's model id, or a dated form of it, by the client's wherever it is the value of
     `model`. Inside of strings quotes are escaped, so text about models is left alone."""

@@ -106,10 +106,14 @@ def test_wide_line_ends_and_spaced_json_are_understood() -> None:
         assert (watcher.usage, watcher.stop, watcher.is_finished) == (USAGE, "end", True)
 
 
-def test_comments_pass() -> None:
-    watcher, sent = watched(b": waiting\n\n" + TEXT + b": ping\n\n")
-    assert sent == b": waiting\n\n" + TEXT + b": ping\n\n"
+def test_P_U1_what_is_neither_data_nor_a_field_stays_here() -> None:
+    """Comments too: they may say anything, and the gateway's own tell that the stream lives."""
+    page = b"<html>org-AbCdEfGh12</html>\n\n"
+    odd = b"org-AbCdEfGh12\nid: 7\n: org-AbCdEfGh12\n" + TEXT
+    watcher, sent = watched(b": org-AbCdEfGh12\n\n" + TEXT + page + odd + b": ping\n\n")
+    assert sent == TEXT + b"id: 7\n" + TEXT
     assert not watcher.is_finished
+    assert watcher.error is None
 
 
 @pytest.mark.parametrize("last", [b"data: [DONE]", b"data: [DONE]\n", b"data:[DONE]\r\n"])
@@ -169,11 +173,23 @@ def test_an_event_without_end_is_given_up() -> None:
     assert watcher.error.kind == "upstream_error"
 
 
-def test_what_is_no_json_passes_and_counts_for_nothing() -> None:
-    stream = b'data: {"usage":{"prompt_tokens":1\n\ndata: "finish_reason":"stop"\n\n'
-    watcher, sent = watched(stream)
-    assert sent == stream
-    assert (watcher.usage, watcher.stop) == (None, None)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"usage":{"prompt_tokens":1',
+        b'"finish_reason":"stop"',
+        b'{"choices":7}',
+        b'{"choices":[],"a":"\xff"}',
+        b"x",
+    ],
+)
+def test_P_U1_what_is_no_chunk_is_an_error_after_what_came_before(broken: bytes) -> None:
+    for pieces in cuts(TEXT + b"data: " + broken + b"\n\n" + TEXT):
+        watcher, sent = watched(pieces)
+        assert sent == TEXT
+        assert watcher.error is not None
+        assert watcher.error.kind == "upstream_error"
+        assert (watcher.usage, watcher.stop, watcher.is_finished) == (None, None, False)
 
 
 def test_the_models_name_is_replaced_and_nothing_else() -> None:

@@ -12,14 +12,16 @@ import services
 from limiters import final, opened
 from redis import Redis
 
-from models import counts, ledger, processes
+from models import counts, ledger, limiter_state, processes
 from models.database import Database
 from models.live import Claim, Lease, Limits, LiveAway, Refusal
 from models.live.database import DatabaseLive
-from models.live.fallback import FallbackLive
+from models.live.fallback import FRESH_S, FallbackLive
 from models.live.redis import RedisLive
 
-LIMITS = Limits(10, 10, 10**6, 10**6)
+LIMIT = 10
+LIMITS = Limits(LIMIT, LIMIT, 10**6, 10**6)
+CLAIM = Claim(1, 7, LIMITS, 10, 100)
 PATIENCE_S = 20
 
 
@@ -31,10 +33,10 @@ def own_redis(tmp_path: Path) -> Iterator[str]:
     stop()
 
 
-def limiter(url: str, database: Database) -> FallbackLive:
+def limiter(url: str, database: Database, *, fresh_s: float = FRESH_S) -> FallbackLive:
     tables = DatabaseLive(database, time.time, process=lambda: 1)
     redis = RedisLive(url, known=counts.known_in(database))
-    live = FallbackLive(redis, tables, database, time.time)
+    live = FallbackLive(redis, tables, database, time.time, fresh_s=fresh_s)
     process = database.run_now(processes.register, "redis", now_ms=int(time.time() * 1000))
     live.prepare(process)
     return live
@@ -53,7 +55,7 @@ def play(url: str, database: Database, scene: Callable[[FallbackLive], Awaitable
 
 
 async def ask(live: FallbackLive, database: Database, name: str) -> Lease | Refusal:
-    answer = await live.reserve(Claim(1, 7, LIMITS, 10, 100), request_id=name, epoch=0)
+    answer = await live.reserve(CLAIM, request_id=name, epoch=0)
     assert isinstance(answer, Lease | Refusal)
     if isinstance(answer, Lease) and not answer.is_recorded:
         await asyncio.to_thread(write, database, [opened(answer)], [])
@@ -119,6 +121,25 @@ def test_all_processes_change_over(database: Database, own_redis: str) -> None:
             assert isinstance(await ask(one, database, "one_more"), Refusal)
         finally:
             await other.stop()
+
+    play(own_redis, database, scene)
+
+
+def test_P_L5_a_process_that_was_starved_through_an_outage_asks_before_it_counts_in_redis(
+    database: Database, own_redis: str
+) -> None:
+    """What the others have counted meanwhile stands in the tables alone."""
+
+    async def scene(awake: FallbackLive) -> None:
+        starved = limiter(own_redis, database, fresh_s=0)
+        assert not (await starved.reserve(CLAIM, request_id="before", epoch=0)).is_recorded  # type: ignore[union-attr]
+        await database.run(limiter_state.mark_away, now_ms=int(time.time() * 1000))
+        await until(awake, uses_redis=False)
+        for number in range(LIMIT):
+            assert isinstance(await ask(awake, database, f"during_{number}"), Lease)
+        assert starved.uses_redis
+        assert isinstance(await ask(starved, database, "after"), Refusal)
+        await starved.stop()
 
     play(own_redis, database, scene)
 
