@@ -141,8 +141,8 @@ async def _write_history(starscoo: Starscoo, customer: Customer, password: str) 
             if starscoo.pipeline.is_draining:
                 return
             await asyncio.to_thread(demo_crowd.write, database, crowd, start, until=now)
+            await _fill_counters(starscoo)
             await asyncio.sleep(_CROWD_PAUSE_S)
-    await _fill_counters(starscoo)
 
 
 async def _fill_counters(starscoo: Starscoo) -> None:
