@@ -5,6 +5,8 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
+# Files of tests over the cores, in their order: those that drive a browser come last. ARGS=-n0 keeps to one process.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 .PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-ledger bench-data bench-pages bench-pages
 
 help:
@@ -31,7 +33,7 @@ demo: $(RUN)
 
 test: $(DEV)
 	@sh .ci/packages.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 proofs: $(DEV)
 	@sh .ci/packages.sh
