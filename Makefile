@@ -7,7 +7,8 @@ DEV := .venv/.ready-dev
 CLIENTS := .venv-clients/.ready
 # Files of tests over the cores, in their order: those that drive a browser come last. ARGS=-n0 keeps to one process.
 SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-.PHONY: help run demo test proofs clients lint lock bench bench-quick bench-durability bench-gate bench-curve bench-ledger bench-data bench-pages bench-pages
+.PHONY: help run demo test proofs clients lint lock \
+	bench bench-quick bench-durability bench-gate bench-curve bench-ledger bench-data bench-reading bench-pages
 
 help:
 	@echo "make run     start Starscoo: with the sandbox (make demo) until a provider key is set"
@@ -19,7 +20,7 @@ help:
 	@echo "make lint    ruff check, ruff format --check, mypy"
 	@echo "make bench   measure it against nginx, LiteLLM and Portkey; bench-quick without those two, in two minutes"
 	@echo "make bench-durability, bench-curve, bench-gate: what the ledger costs, how cost grows, counts that may not"
-	@echo "make bench-data TO=data/million.db makes a database of a million requests, to measure pages with"
+	@echo "make bench-data TO=data/million.db makes a database of a million requests; bench-reading measures pages on it"
 	@echo "make lock    write the hash-locked requirements anew (needs uv)"
 
 run: $(RUN)
@@ -66,6 +67,9 @@ bench-ledger: $(DEV)
 
 bench-data: $(DEV)
 	@$(BIN)/python -m bench.data $(or $(TO),data/million.db)
+
+bench-reading: $(DEV)
+	@$(BIN)/python -m bench.pages $(or $(TO),data/million.db)
 
 # uv writes no index addresses into the locks; the two extras are the build back end and the tests' tools.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \

@@ -60,7 +60,6 @@ _PATHS: Final = {
     "up": "M12 19V5M6 11l6-6 6 6",
     "down": "M6 9.5l6 6 6-6",
     "requests": "M4 6h3M4 12h3M4 18h3M10 6h10M10 12h10M10 18h6",
-    "stream": "M3 8c3-3 6 3 9 0s6 3 9 0M3 16c3-3 6 3 9 0s6 3 9 0",
     "left": "M14.5 6l-6 6 6 6",
     "right": "M9.5 6l6 6-6 6",
     "swap": "M4 8h15M15 4l4 4-4 4M20 16H5M9 12l-4 4 4 4",

@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from app import refusal_words, theme, words
+from app import refusal_words, words
 from app.asked import STATUSES
 from app.components.figures import PillKind, pill
 from app.components.tables import clipped
@@ -32,6 +32,9 @@ _FIGURES: Final = (
     ("Total", "s-num"),
     ("Cost", "s-num"),
 )
+
+
+SHORT: Final = 18
 
 
 def status_of(entry: Entry) -> str:
@@ -70,16 +73,13 @@ def _row(entry: Entry, names: Mapping[int, str], now: int, columns: int) -> Mark
     assert owner is not None
     at = entry.at_ms // 1000
     opener = Markup(
-        '<button type="button" class="l-open" data-act="open" data-id="{}" aria-haspopup="dialog">{}'
-        '<span class="s-sr">: open this request</span></button>'
+        '<button type="button" class="l-open" data-act="open" data-id="{}" aria-haspopup="dialog">{}</button>'
     ).format(entry.id, words.clock(at))
     mark = Markup("")
     if entry.row is not None and entry.row.is_stream:
-        mark = Markup(
-            ' <span class="s-icon l-stream" title="Streamed">{}</span><span class="s-sr">streamed</span>'
-        ).format(theme.icon("stream"))
-    model = Markup("{}{}").format(clipped(owner.model or "–"), mark)
-    key = clipped(names.get(owner.key_id, "a former key"))
+        mark = Markup(' <span class="l-stream" title="Streamed">≈<span class="s-sr"> streamed</span></span>')
+    model = Markup("{}{}").format(_clipped(owner.model or "–"), mark)
+    key = _clipped(names.get(owner.key_id, "a former key"))
     rest = _figures(entry.row) if entry.row is not None else _reason(entry.refusal, now, columns)
     return Markup(
         '<tr role="row" class="l-row"><td role="cell" data-label="Time" class="l-time">{}</td>'
@@ -114,6 +114,11 @@ def _reason(refusal: RefusalRow | None, now: int, columns: int) -> Markup:
     return Markup(
         '<td role="cell" data-label="Why" colspan="{1}" class="l-why"><span title="{0}">{0}</span></td>'
     ).format(text, columns)
+
+
+def _clipped(text: str) -> Markup:
+    """What fits needs no title: a page has a hundred of these."""
+    return clipped(text) if len(text) > SHORT else Markup('<span dir="auto">{}</span>').format(text)
 
 
 def _time(ms: int | None) -> str:

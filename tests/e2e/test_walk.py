@@ -23,7 +23,7 @@ PICTURES = {(1280, "light"): "light", (1280, "dark"): "dark", (375, "light"): "p
 STARTS = {"anybody": (None, "/"), "customer": (CUSTOMER, "/app"), "admin": (ADMIN, "/app")}
 MUST_FIND = {
     "anybody": {"/", "/docs", "/models", "/login", "/signup"},
-    "customer": {"/app", "/app/keys", "/app/usage", "/app/limits", "/app/playground"},
+    "customer": {"/app", "/app/keys", "/app/usage", "/app/requests", "/app/limits", "/app/playground"},
     "admin": {"/app/admin", "/app/admin/c/*"},
 }
 

@@ -12,6 +12,7 @@ PAGES = {
     "sign-up": ("/signup", None, 380, "form"),
     "overview": ("/app", CUSTOMER, 430, ".s-figure"),
     "playground": ("/app/playground", CUSTOMER, 430, ".y-page"),
+    "log": ("/app/requests", CUSTOMER, 430, ".l-open"),
     "chart": ("/app/usage", CUSTOMER, 820, ".js-plotly-plot .main-svg"),
 }
 WARM_KB = 12
