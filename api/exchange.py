@@ -31,6 +31,7 @@ from models.ledger import Note, Usage
 
 log = logging.getLogger("starscoo.gateway")
 
+MAX_ERROR_BYTES: Final = 64 * 1024
 EVENT_STREAM: Final = "text/event-stream"
 MAX_STREAM_BYTES: Final = 128 * 1024 * 1024
 """Three times what the longest answer takes with all that vendors write around each word. A stream is not held."""
@@ -178,8 +179,10 @@ class Exchange(Response):
         if reply.status != 200:
             try:
                 body = await reply.read()
-            except UpstreamFailure:  # the status alone says enough
+            except UpstreamFailure:
                 body = b""
+            if len(body) > MAX_ERROR_BYTES:
+                body = b""  # the status alone says enough
             now = self._parts.clock()
             error = failures.answered(target.wire, reply.status, reply.headers, body, now=now)
             if reply.status in DEAD_STATUSES:

@@ -31,6 +31,7 @@ from api.types import (
     ToolCall,
 )
 from api.wires import BadReply, Reader, Watcher, Writer
+from api.wires.crowds import check_crowd
 from models.ledger import Usage
 
 CHARS_PER_TOKEN = 4
@@ -134,6 +135,7 @@ class Translated:
     def _take(self, read: Callable[[], list[sse.SseEvent]]) -> bytes:
         written: list[bytes] = []
         for raw in read():
+            check_crowd(raw.data)
             for event in self._reader.feed(raw):
                 if isinstance(event, Failed):
                     self.error = GatewayError(

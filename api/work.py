@@ -15,6 +15,7 @@ from api.providers.base import Provider, UpstreamCall
 from api.second_try import SecondTries
 from api.types import Envelope, Reply, Target, WireName
 from api.wires import Reader
+from api.wires.crowds import check_crowd
 from api.wires.custom_calls import RestoringReader, restored
 from models.keys import Principal
 from models.ledger import Note
@@ -69,6 +70,7 @@ class Call:
 
     def parse_reply(self, body: bytes) -> Reply:
         """The same for a plain answer. Raises BadReply."""
+        check_crowd(body)
         return restored(wires.upstream(self.target.wire).parse_reply(body), self.custom_tools)
 
     @property

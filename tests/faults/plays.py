@@ -217,6 +217,15 @@ def many_small(element: bytes) -> Play:
     return play
 
 
+async def many_small_in_an_error(call: Call) -> None:
+    """The same in an error, as a status or as an event."""
+    error = b'{"type":"error","error":{"a":[' + b"[]," * (2 * 2**20) + b"[]]}}"
+    if call.is_stream:
+        await _whole(call, b"data: " + error + b"\n\n")
+    else:
+        await status(500, error, Content_Type="application/json")(call)
+
+
 # --- an answer that breaks off ---------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from api import sse
 from api.errors import GatewayError
 from api.types import Reasoning, Refusal, Reply, StopReason, Text, ToolCall
 from api.wires import BadReply
+from api.wires.crowds import check_crowd
 from api.wires.openai_chat.content import ITEMS_VENDOR, THINKING_VENDOR
 from models.ledger import Usage
 
@@ -153,6 +154,7 @@ def pass_reply(
     body: bytes, *, rename: tuple[str, str] | None
 ) -> tuple[bytes, Usage | None, StopReason | None]:
     """An upstream's own answer, byte for byte but for the model's name, with what the ledger wants of it."""
+    check_crowd(body, b"{")  # not commas: probabilities of tokens are many, and nobody reads them here
     try:
         reply = _reply.decode(body)
         if not body.isascii():

@@ -18,7 +18,8 @@ import msgspec
 from api.errors import GatewayError
 from api.sse import MAX_EVENT_BYTES
 from api.types import StopReason
-from api.wires import openai_errors
+from api.wires import BadReply, openai_errors
+from api.wires.crowds import check_crowd
 from api.wires.openai_chat.reply import renamer, stop_reason, usage_of
 from models.ledger import Usage
 
@@ -151,10 +152,11 @@ def _is_done(data: bytes) -> bool:
 def _read(data: bytes) -> _Chunk | None:
     """None for what is no chunk; also for several events, of which the first alone would be one."""
     try:
+        check_crowd(data)
         chunk = _chunk.decode(data)
         if not data.isascii():
             data.decode()  # the strings that nobody reads are not looked at above
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadReply):
         return None
     return chunk
 
