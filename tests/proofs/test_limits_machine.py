@@ -351,7 +351,7 @@ def test_P_L1_any_order_of_events_is_counted_as_a_list_counts_it(
 ) -> None:
     address = request.getfixturevalue("redis_url") if backend == "redis" else backend
     Limiter.did = Counter()
-    examples = (500 if backend == "memory" else 200) if is_long else 12
+    examples = (500 if backend == "memory" else 200) if is_long else (40 if backend == "memory" else 8)
     print(f"--seed {counted.seed}")
 
     @hypothesis.seed(counted.seed)
