@@ -56,6 +56,8 @@ from models.passes import Passes
 log = logging.getLogger("starscoo")
 
 SETTLE_SECONDS = 3
+COLLECT_AFTER = (10_000, 10, 10)
+"""New objects between two looks at the youngest of them, and how often the older ones are looked at along."""
 WITHOUT_VERSION = frozenset({"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"})
 """Where clients knock whose base URL lacks the /v1; the gateway tells them."""
 PAGE_BODY_BYTES = 2 * 1024 * 1024
@@ -196,6 +198,8 @@ class Starscoo:
         # request a tenth of a second.
         gc.collect()
         gc.freeze()
+        # Looking at the requests that run, over and over, costs each of them a twentieth.
+        gc.set_threshold(*COLLECT_AFTER)
         if self._sandbox is not None:
             server, bound = self._sandbox
             self._sandbox_task = asyncio.create_task(server.serve([bound]), name="sandbox")
