@@ -203,8 +203,10 @@ class Exchange(Response):
         # What was answered and then broke off is paid for; an error in place of an answer is not.
         was_answered = self._reply is not None and self._reply.status == 200
         is_refusal = self._relay is not None and self._relay.error is failure and not self._relay.output_chars
+        is_second = isinstance(failure, UpstreamFailure) and failure.is_second
+        is_second = is_second or (self._reply is not None and self._reply.is_second)
         waited_ms = int(parts.clock() * 1000) - self._settlement.started_ms
-        if has_begun or (was_answered and not is_refusal) or waited_ms > WITHIN_MS:
+        if has_begun or is_second or (was_answered and not is_refusal) or waited_ms > WITHIN_MS:
             return False
         target = parts.second_tries.take(failure, call.target, call.others)
         if target is None:

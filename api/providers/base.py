@@ -50,7 +50,10 @@ class Access:
 
 
 class UpstreamFailure(Exception):
-    """No answer came, or it broke off. `kind` is what the client is told; the text is for the log only."""
+    """No answer came, or it broke off. `kind` is what the client is told; the text is for the log only. `is_second`:
+    the provider had tried twice."""
+
+    is_second = False
 
     def __init__(self, kind: Kind, reason: str) -> None:
         super().__init__(reason)
@@ -58,10 +61,12 @@ class UpstreamFailure(Exception):
 
 
 class UpstreamReply(Protocol):
-    """Status and headers are there; the body is read once, whole or in pieces as they come."""
+    """Status and headers are there; the body is read once, whole or in pieces as they come. `is_second`: the provider
+    had asked once before, in another way."""
 
     status: int
     headers: Mapping[str, str]
+    is_second: bool
 
     async def read(self) -> bytes:
         """The whole body. Raises UpstreamFailure when it breaks off, stalls or passes the size limit."""

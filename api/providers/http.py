@@ -117,6 +117,8 @@ class Transport:
 class HttpReply:
     """An UpstreamReply over one aiohttp response."""
 
+    is_second = False
+
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
@@ -163,6 +165,8 @@ def _described(error: Exception) -> str:
 
 class ReadReply:
     """An UpstreamReply whose body was read already."""
+
+    is_second = False
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status = status

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.providers.base import Access, UpstreamCall, UpstreamReply
+from api.providers.base import Access, UpstreamCall, UpstreamFailure, UpstreamReply
 from api.providers.http import HttpProvider, ReadReply, Transport
 
 log = logging.getLogger("starscoo.gateway")
@@ -63,7 +63,13 @@ class OpenAI(HttpProvider):
             return ReadReply(reply.status, reply.headers, body)
         self.gives_summaries = False
         log.warning("%s: the organisation is not verified; reasoning comes without summaries", self.name)
-        return await super().send(bare)
+        try:
+            reply = await super().send(bare)
+        except UpstreamFailure as failure:
+            failure.is_second = True
+            raise
+        reply.is_second = True
+        return reply
 
 
 def _without_summary(call: UpstreamCall) -> UpstreamCall | None:

@@ -14,6 +14,10 @@ from api.second_try import FREE, SHARE
 from models.catalog import Price
 
 DEAR = Price(input_nusd=10**10, cache_read_nusd=10**10, cache_write_nusd=10**10, output_nusd=10**10)
+UNVERIFIED = (
+    b'{"error":{"message":"Your organization must be verified to generate reasoning summaries.","code":null,'
+    b'"type":"invalid_request_error","param":"reasoning.summary"}}'
+)
 KINDS_OF_CALL = [(wire, stream) for wire in houses.WIRES for stream in (True, False)]
 
 
@@ -181,6 +185,16 @@ def test_a_target_that_cannot_express_the_request_is_passed_over(
     answer = ask(client, "chat-spare", logit_bias={"50256": -100})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_overloaded")
     assert second.calls == []
+
+
+@pytest.mark.parametrize("failure", [plays.refused(500), plays.reset_before_headers])
+def test_P_U2_a_summary_that_was_left_out_was_the_second_try(
+    failure: Play, client: httpx.Client, first: FaultServer
+) -> None:
+    first.play = in_turn(plays.status(400, UNVERIFIED, Content_Type="application/json"), failure, plays.well)
+    assert ask(client, "responses", reasoning_effort="low").status_code == 502
+    assert len(first.calls) == 2
+    assert ask(client, "responses", reasoning_effort="low").status_code == 200
 
 
 @pytest.mark.parametrize("requests", [20, 120])
