@@ -92,7 +92,8 @@ class Transport:
             raise UpstreamFailure("upstream_unavailable", "the upstream client is not running")
         timeout = self._whole if is_whole else self._streamed
         try:
-            # Around the headers as a whole: each byte of them would start the clock of a silence anew.
+            # Around all of it: the client's own clock runs only once the request is taken, starts anew with each byte
+            # of the headers, and stops at an informational answer.
             async with asyncio.timeout(limits.connect + limits.first_byte):
                 response = await session.post(
                     url, data=body, headers=headers, allow_redirects=False, timeout=timeout

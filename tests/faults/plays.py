@@ -73,6 +73,16 @@ async def early_hints(call: Call) -> None:
     await well(call)
 
 
+async def hints_and_silence(call: Call) -> None:
+    await call.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+    await call.hung_up()
+
+
+async def hints_for_ever(call: Call) -> None:
+    while not await call.gone_within(0.01):
+        await call.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+
+
 # --- another status --------------------------------------------------------------------------------------
 
 

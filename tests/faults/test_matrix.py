@@ -47,6 +47,8 @@ FAULTS: dict[str, Row] = {
     "a status line of 8 MB": (plays.long_status_line, ERROR, ERROR),
     "101": (plays.switching_protocols, ERROR, ERROR),
     "103 first": (plays.early_hints, WELL, WELL),
+    "103 and silence": (plays.hints_and_silence, TIMEOUT, TIMEOUT),
+    "103 for ever": (plays.hints_for_ever, TIMEOUT, TIMEOUT),
     "204": (plays.status(204), ERROR, ERROR),
     "301": (plays.status(301, Location="/v1/elsewhere"), ERROR, ERROR),
     "307": (plays.status(307, Location="/v1/elsewhere"), ERROR, ERROR),

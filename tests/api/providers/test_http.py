@@ -42,7 +42,7 @@ def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
         listener.close()
 
 
-def call(address: str, *, first_byte: float = 20) -> bytes:
+def call(address: str, *, first_byte: float = 20, body: bytes = b'{"a":1}') -> bytes:
     async def story() -> bytes:
         transport = Transport(Timeouts(first_byte=first_byte))
         await transport.start()
@@ -50,7 +50,7 @@ def call(address: str, *, first_byte: float = 20) -> bytes:
             provider = create_providers(transport, {"openai": Access(f"{address}/v1/", "upstream-key")})[
                 "openai"
             ]
-            reply = await provider.send(UpstreamCall("openai_chat", b'{"a":1}', False))
+            reply = await provider.send(UpstreamCall("openai_chat", body, False))
             try:
                 return await reply.read()
             finally:
@@ -93,6 +93,50 @@ def test_silence_is_a_timeout() -> None:
     with answering(None) as (address, _), pytest.raises(UpstreamFailure) as caught:
         call(address, first_byte=0.1)
     assert caught.value.kind == "upstream_timeout"
+
+
+def test_an_upstream_that_does_not_take_the_request_is_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(UpstreamFailure) as caught:
+            call(address, first_byte=0.2, body=bytes(2**20))
+    assert caught.value.kind == "upstream_timeout"
+
+
+def test_a_kept_connection_is_as_patient_with_its_second_call() -> None:
+    """The clock of the first one must not end the second, nor be missing there."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            for _ in range(2):
+                connection.recv(65536)
+                connection.sendall(PLAIN)
+            connection.recv(65536)
+            over.wait(20)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+
+    async def story() -> None:
+        transport = Transport(Timeouts(first_byte=0.3))
+        await transport.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for _ in range(2):
+            reply = await transport.post(url, {}, b"{}")
+            assert await reply.read() == b"{}"
+        with pytest.raises(UpstreamFailure) as caught:
+            await transport.post(url, {}, b"{}")
+        assert caught.value.kind == "upstream_timeout"
+        await transport.stop()
+
+    asyncio.run(story())
+    over.set()
+    thread.join(20)
+    listener.close()
 
 
 def test_a_body_that_breaks_off_is_a_disconnect() -> None:
