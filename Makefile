@@ -5,8 +5,8 @@ RUN := .venv/.ready
 DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
 CLIENTS := .venv-clients/.ready
-# Files of tests over the cores, in their order: those that drive a browser come last. ARGS=-n0 keeps to one process.
-SPREAD := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Files of tests over the cores. Those that want the machine for themselves (tests/conftest.py) come after, one by one.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 .PHONY: help run demo test proofs clients lint lock \
 	bench bench-quick bench-durability bench-gate bench-curve bench-ledger bench-data bench-reading bench-pages
 
@@ -34,7 +34,11 @@ demo: $(RUN)
 
 test: $(DEV)
 	@sh .ci/packages.sh
-	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
+	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest $(ARGS); fi; \
+	status=0; \
+	$(BIN)/python -m pytest $(SPREAD) -m "not clients and not alone" || status=1; \
+	$(BIN)/python -m pytest -m alone || status=1; \
+	exit $$status
 
 proofs: $(DEV)
 	@sh .ci/packages.sh

@@ -18,9 +18,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     proofs.addoption("--seed", type=int, help="repeat the draws of a run that printed this seed")
 
 
+ALONE = frozenset(
+    {
+        "e2e",
+        "proofs",
+        "test_account_forms.py",
+        "test_behind_the_proxy.py",
+        "test_fallback.py",
+        "test_memory.py",
+        "test_proxy.py",
+        "test_redis.py",
+        "test_serving.py",
+        "test_serving_with_redis.py",
+    }
+)
+"""Folders and files whose tests run several servers, or a browser, that share the cores with nobody."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser comes last: it keeps an event loop running in this thread, beside which no other can start."""
     items.sort(key=lambda item: "e2e" in item.path.parts)
+    for item in items:
+        if ALONE.intersection(item.path.parts):
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True, scope="session")
