@@ -13,7 +13,8 @@ from running import Running
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo: sandbox upstream, two accounts, a month of usage."""
-    with running.server(tmp_path_factory.mktemp("house"), command="demo") as started:
+    options = {"STARSCOO_TRUSTED_PROXIES": "127.0.0.1"}
+    with running.server(tmp_path_factory.mktemp("house"), command="demo", **options) as started:
         own = {"STARSCOO_DATABASE_URL": "sqlite:///data/demo.db"}  # for commands beside it
         yield replace(started, environment={**started.environment, **own})
 
