@@ -13,7 +13,7 @@ ANSWER = "Their shop launches next week"
 def test_a_limit_is_changed_with_the_keyboard_alone(visitor: Visitor) -> None:
     visit = visitor.opens("/")
     page = visit.page
-    sign_up(visit, "keyboard@example.com")
+    sign_up(visit, "keyboard-at-limits@example.com")
     visit.opens("/app/keys")
     create_key(visit, "Keyed")
     visit.opens("/app/limits")
@@ -132,7 +132,7 @@ def test_a_refusal_leads_to_the_limit_that_refused_and_an_alert_stands_above_eve
 ) -> None:
     visit = visitor.opens("/")
     page = visit.page
-    sign_up(visit, "refused@example.com")
+    sign_up(visit, "refused-at-limits@example.com")
     visit.opens("/app/keys")
     secret = create_key(visit, "Narrow")
     visit.opens("/app/limits")
