@@ -22,6 +22,11 @@ log = logging.getLogger("starscoo.ledger")
 CHECK_EVERY_S: Final = windows.DAY
 REST: Final = 4.0
 BETWEEN_BATCHES_S: Final = 0.05
+STOP_S: Final = 5.0
+
+
+class Stopped(Exception):
+    """The server ends, and with it the check that it made."""
 
 
 class LedgerCare:
@@ -43,6 +48,7 @@ class LedgerCare:
         self._clock = clock
         self._rest = rest
         self._checking: asyncio.Task[LedgerCheck] | None = None
+        self._is_stopping = False
 
     @property
     def is_checking(self) -> bool:
@@ -69,7 +75,11 @@ class LedgerCare:
             await asyncio.sleep(BETWEEN_BATCHES_S)
 
     async def stop(self) -> None:
+        """A check that runs ends with the piece in hand: its thread cannot be cancelled, and the process would wait for
+        it."""
+        self._is_stopping = True
         if self._checking is not None:
+            await asyncio.wait({self._checking}, timeout=STOP_S)
             self._checking.cancel()
             await asyncio.gather(self._checking, return_exceptions=True)
 
@@ -103,4 +113,7 @@ class LedgerCare:
             log.warning("The counters could not be compared: %s", error)
 
     def _note_progress(self, done: int, whole: int) -> None:
+        """Called in the check's thread after each piece."""
+        if self._is_stopping:
+            raise Stopped
         self.progress = (done, whole)

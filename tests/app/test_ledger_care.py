@@ -82,3 +82,19 @@ def test_rows_older_than_they_are_kept_go_and_their_sums_stay(database: Database
         sums = connection.execute(text("SELECT sum(requests) FROM usage_hours")).scalar()
     assert rows == ["req_0", "req_1"]
     assert sums == 4
+
+
+def test_P_O1_a_server_that_stops_does_not_wait_for_its_check(database: Database) -> None:
+    write(database, *range(60))
+
+    async def stopped() -> bool:
+        care = LedgerCare(database, MemoryLive(Clock(NOON)), Clock(NOON), keep_days=90, rest=50)
+        checking = asyncio.create_task(care.check(by="boss"))
+        while care.progress is None:  # noqa: ASYNC110  # the thread that sets it tells the loop nothing
+            await asyncio.sleep(0)
+        await care.stop()
+        await asyncio.gather(checking, return_exceptions=True)
+        return not care.is_checking
+
+    assert asyncio.run(stopped())
+    assert database.read_now(ledger_state.last_checks, 10) == []
